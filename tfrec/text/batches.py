@@ -1,0 +1,45 @@
+"""Encoding many texts: alike lengths together, so that little time goes into padding."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import tensorflow as tf
+from rich.progress import track
+
+if TYPE_CHECKING:
+    from tfrec.text.encoder import TextEncoder
+
+log = logging.getLogger(__name__)
+
+
+def encode_in_steps(
+    encoder: "TextEncoder", texts: Sequence[str], *, batch: int = 64, progress: bool = False
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield `(places int64 [b], vectors float32 [b, dim])` until every text is done, short texts first.
+
+    Logs how many texts were cut to the encoder's `sequence_length`.
+    """
+    lengths = piece_counts(encoder, texts)
+    _report_cuts(lengths, encoder.sequence_length)
+    order = np.argsort(lengths, kind="stable")
+    steps = [order[start : start + batch] for start in range(0, len(order), batch)]
+    for places in track(steps, "Encoding texts", disable=not progress):
+        yield places, encoder.forward(tf.constant([texts[i] for i in places])).numpy()
+
+
+def piece_counts(encoder: "TextEncoder", texts: Sequence[str]) -> np.ndarray:
+    """Tokens of every text, [CLS] and [SEP] included, before any cut: int64 `[n]`."""
+    parts = [texts[start : start + 1024] for start in range(0, len(texts), 1024)]
+    counts = [encoder.pieces(tf.constant(part)).row_lengths().numpy() + 2 for part in parts]
+    return np.concatenate(counts) if counts else np.zeros(0, np.int64)
+
+
+def _report_cuts(lengths: np.ndarray, limit: int) -> None:
+    cut = int((lengths > limit).sum())
+    if cut:
+        log.warning(
+            "%d of %d texts are longer than sequence_length=%d tokens and were cut (median %d, longest %d)",
+            cut, len(lengths), limit, np.median(lengths), lengths.max(),
+        )  # fmt: skip
