@@ -1,0 +1,184 @@
+"""Guesses what each column of a dataset means, and says why: `tfrec data` prints the reasons beside the roles.
+
+A schema.yaml overrides any guess. Rules, first match wins: a name that says it (title, genres, rating), then the kind of
+the values (lists of floats, numbers, addresses), then how many different values there are and whether they hold words.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from tfrec.schema import Role, Schema, SchemaError
+
+CATEGORY_NAMES = ("category", "categories", "genres", "brand")
+TEXT_NAMES = ("title", "name", "description", "text", "summary", "plot", "overview", "headline", "body", "tags", "keywords")
+LABEL_NAMES = ("rating", "event", "quantity")
+FEW_VALUES = 1000  # a vocabulary up to here can be an embedding table without care
+FEW_SHARE = 0.5  # different values per filled row: above, a value says little about other rows
+NEAR_UNIQUE = 0.9
+WORDY = 1.5  # words per value
+LONG = 12.0  # words per value of something to read, however often it repeats
+# Scripts without spaces count one word a character.
+WORD = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]|[^\W\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]+")
+
+Guess = tuple[Role, str]
+
+
+def infer_schema(
+    items: pd.DataFrame,
+    users: pd.DataFrame,
+    interactions: pd.DataFrame,
+    *,
+    given: Mapping[str, Role] | None = None,
+) -> tuple[Schema, dict[str, str]]:
+    """The schema of three tables, and the reason of each role as "table.column" → words.
+
+    Args:
+        given: roles that are not to be guessed, for every table that has the column.
+
+    Raises:
+        SchemaError: a given column is in no table.
+    """
+    given = dict(given or {})
+    columns = {
+        "items": [column for column in items if column != "item_id"],
+        "users": [column for column in users if column != "user_id"],
+        "interactions": [column for column in interactions if column not in ("user_id", "item_id", "timestamp")],
+    }
+    check_known(given, columns)
+    guesses: dict[str, dict[str, Guess]] = {
+        "items": _guess_items(items[columns["items"]], given),
+        "users": {column: guess_role(users[column]) for column in columns["users"]},
+        "interactions": {column: _guess_interaction(interactions[column]) for column in columns["interactions"]},
+    }
+    for table in guesses.values():
+        table.update({column: (role, "schema.yaml says so") for column, role in given.items() if column in table})
+    schema = Schema(**{table: {column: role for column, (role, _) in of.items()} for table, of in guesses.items()})
+    return schema, {f"{table}.{column}": why for table, of in guesses.items() for column, (_, why) in of.items()}
+
+
+def check_known(given: Mapping[str, Role], columns: Mapping[str, list[str]]) -> None:
+    """Raises SchemaError for a given column that no table has."""
+    known = {column for of in columns.values() for column in of}
+    unknown = [column for column in given if column not in known]
+    if unknown:
+        raise SchemaError(f"unknown column {unknown[0]!r}. The tables have: {', '.join(sorted(known)) or 'no columns'}.")
+
+
+def guess_role(values: pd.Series) -> Guess:
+    """The role of one column of items or users, by its name and its values."""
+    filled = values.dropna()
+    if filled.empty:
+        return Role.IGNORE, "empty"
+    if not isinstance(filled.iloc[0], str):
+        return _guess_unread(values, filled)
+    filled = filled[filled.str.strip() != ""]
+    return _guess_strings(str(values.name), filled) if len(filled) else (Role.IGNORE, "empty")
+
+
+def _guess_items(items: pd.DataFrame, given: Mapping[str, Role]) -> dict[str, Guess]:
+    """Guesses column by column, then names the one category."""
+    guesses = {str(column): guess_role(items[column]) for column in items}
+    chosen = Role.CATEGORY in (role for column, role in given.items() if column in guesses)
+    for name in CATEGORY_NAMES:
+        if chosen or name not in guesses or name in given:
+            continue
+        filled = _share_filled(items[name])
+        if filled >= 0.5 and guesses[name][0] != Role.VECTOR:
+            guesses[name] = (Role.CATEGORY, f"the first of {', '.join(CATEGORY_NAMES)} that is filled ({filled:.0%})")
+            chosen = True
+    return guesses
+
+
+def _guess_interaction(values: pd.Series) -> Guess:
+    if values.name in LABEL_NAMES:
+        return Role.LABEL, f"named {values.name}"
+    role, why = guess_role(values)
+    if role == Role.IGNORE:
+        return role, why
+    if role in (Role.TEXT, Role.VECTOR) or _is_id_name(str(values.name)):
+        return Role.IGNORE, f"{why}; not known when a request arrives"
+    if role == Role.CATEGORICAL and values.nunique() > FEW_VALUES:
+        return Role.IGNORE, f"{values.nunique():,} different values"
+    return Role.CONTEXT, why
+
+
+def _guess_unread(values: pd.Series, filled: pd.Series) -> Guess:
+    """Columns that do not hold strings."""
+    if pd.api.types.is_numeric_dtype(values):
+        if _is_id_name(str(values.name)):
+            return _guess_strings(str(values.name), filled.astype(str))
+        return Role.NUMBER, "numbers"
+    if pd.api.types.is_datetime64_any_dtype(values):
+        return Role.NUMBER, "times, as unix seconds"
+    first = filled.iloc[0]
+    if isinstance(first, (np.ndarray, list)):
+        return Role.VECTOR, f"lists of {len(first)} numbers"
+    return Role.IGNORE, f"values of type {type(first).__name__}"
+
+
+def _guess_strings(name: str, filled: pd.Series) -> Guess:
+    look = _look(filled)
+    if look.numbers:
+        return Role.VECTOR, "lists of numbers"
+    if look.addresses > 0.5:
+        return Role.IGNORE, "addresses"
+    if look.is_few and name not in TEXT_NAMES[:2] and look.words < LONG:
+        many = "multi-valued, " if look.multi else ""
+        return Role.CATEGORICAL, f"{many}{look.distinct:,} different values"
+    if look.multi:
+        return Role.TEXT, f"multi-valued, {look.distinct:,} different values: too many for a vocabulary, so read"
+    if name in TEXT_NAMES:
+        return Role.TEXT, f"named {name}, {look.words:.1f} words on average"
+    if look.words >= WORDY and not _is_id_name(name):
+        return Role.TEXT, f"{look.words:.1f} words on average, {look.distinct:,} different values"
+    if look.share >= NEAR_UNIQUE or _is_id_name(name):
+        return Role.IGNORE, f"{look.share:.0%} different values without words: an id"
+    if look.distinct <= FEW_VALUES:
+        return Role.CATEGORICAL, f"{look.distinct:,} different values"
+    return Role.IGNORE, f"{look.distinct:,} different values without words"
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What a string column looks like; `distinct` and `share` count the parts of multi-valued strings."""
+
+    multi: bool
+    distinct: int
+    share: float
+    words: float
+    addresses: float
+    numbers: bool
+
+    @property
+    def is_few(self) -> bool:
+        return self.distinct <= FEW_VALUES and self.share <= FEW_SHARE
+
+
+def _look(filled: pd.Series, *, sample: int = 10_000) -> _Look:
+    """Counts over all values; words and addresses over an even sample."""
+    multi = bool(filled.str.contains("|", regex=False).mean() >= 0.2)
+    parts = filled.str.split("|").explode() if multi else filled
+    distinct = int(parts.nunique())
+    some = filled.iloc[:: max(1, len(filled) // sample)]
+    return _Look(
+        multi=multi,
+        distinct=distinct,
+        share=distinct / len(parts),
+        words=float(np.mean([len(WORD.findall(value)) for value in some])),
+        addresses=float(some.str.match(r"\w+://").mean()),
+        numbers=bool(re.fullmatch(r"\[\s*-?\d+\.\d[-+.,\deE\s]*\]", some.iloc[0])),
+    )
+
+
+def _is_id_name(name: str) -> bool:
+    return re.search(r"(?:^|_)id$|[a-z]Id$", name) is not None
+
+
+def _share_filled(values: pd.Series) -> float:
+    return float(np.mean([value is not None and value == value and str(value).strip() != "" for value in values.astype(object)]))

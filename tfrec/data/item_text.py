@@ -1,0 +1,58 @@
+"""The one text of an item: which columns it is made of, how a value is cleaned, and how values are joined.
+
+Cleaning happens here only, before anything is encoded. The joining is kept to what a graph of string ops can repeat
+for `embed_item`: replace "|" by ", ", then join the non-empty values with ". ".
+"""
+
+from __future__ import annotations
+
+import ast
+import html
+import re
+import warnings
+from collections.abc import Mapping
+
+from tfrec.schema import Role, Schema
+
+MULTI_VALUE = "|"
+WITHIN, BETWEEN = ", ", ". "
+MARKUP = re.compile(r"<!--.*?(?:-->|$)|<(script|style)\b.*?</\1\s*>|</?[a-zA-Z][^<>]*>", re.DOTALL | re.IGNORECASE)
+LIST_LITERAL = re.compile(r"\[\s*(['\"]).*\]|\[\s*\]", re.DOTALL)
+
+
+def text_columns(schema: Schema) -> list[str]:
+    """The columns of an item's text: text columns in file order, then the category, then categorical columns."""
+    return [column for role in (Role.TEXT, Role.CATEGORY, Role.CATEGORICAL) for column in schema.columns("items", role)]
+
+
+def item_text(values: Mapping[str, str]) -> str:
+    """Joins the cleaned values of one item, given in the order of `text_columns`.
+
+    >>> item_text({"title": "Heat", "description": "", "genres": "Crime|Thriller"})
+    'Heat. Crime, Thriller'
+    """
+    return BETWEEN.join(value.replace(MULTI_VALUE, WITHIN) for value in values.values() if value)
+
+
+def clean_text(value: str) -> str:
+    """Plain words: no HTML comments, tags or entities, no list brackets, single spaces.
+
+    >>> clean_text("['An <b>Amazon</b> Brand.', '']")
+    'An Amazon Brand.'
+    """
+    if LIST_LITERAL.fullmatch(value.strip()):
+        value = _list_words(value.strip())
+    if "&" in value:
+        value = html.unescape(value)
+    if "<" in value:
+        value = MARKUP.sub(" ", value)
+    return " ".join(value.split())
+
+
+def _list_words(literal: str) -> str:
+    """The elements of a Python or JSON list of strings that a csv carries as text."""
+    try:
+        with warnings.catch_warnings(action="ignore"):  # "\d" in a text is no escape, and no matter
+            return " ".join(str(element) for element in ast.literal_eval(literal))
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return literal.strip("[]'\" ")
