@@ -1,0 +1,5 @@
+"""MovieLens latest-small as a dataset folder: 610 users, 9,742 films, 100,836 ratings; the built-in "movielens".
+
+The tables, made by `python -m tfrec.data.movielens`, lie beside this file together with GroupLens' README.txt, which
+holds the licence: redistribution under the same conditions, no commercial use, cite Harper and Konstan 2015.
+"""
