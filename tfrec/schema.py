@@ -1,13 +1,14 @@
 """What the columns of a dataset mean: one role for each column beyond the ids and the timestamp.
 
-The lowest layer: it knows names and roles, not tables. `tfrec.data.inference` guesses the roles, a `schema.yaml`
-beside the tables (one flat mapping `column: role`, read here by `read_roles`) overrides the guess, and every later
-stage asks the `Schema` which columns to read. `contract.json` of an exported model carries `Schema.to_dict()`.
+The lowest layer: it knows names and roles, not tables. `tfrec.data.inference` guesses the roles, a
+`schema.yaml` beside the tables (one flat mapping `column: role`, read here by `read_roles`) overrides the
+guess, and every later stage asks the `Schema` which columns to read. `contract.json` of an exported model
+carries `Schema.to_dict()`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 
@@ -22,8 +23,8 @@ class Role(StrEnum):
     """What a column is for."""
 
     TEXT = "text"  # read by the language model
-    CATEGORY = "category"  # the one item column that filters, caps and fairness use; multi-valued "a|b" allowed
-    CATEGORICAL = "categorical"  # a small vocabulary; multi-valued "a|b" allowed
+    CATEGORY = "category"  # the one item column that filters, caps and fairness use; may be "a|b"
+    CATEGORICAL = "categorical"  # a small vocabulary; may be "a|b"
     NUMBER = "number"
     VECTOR = "vector"  # a fixed number of floats, such as an image embedding
     CONTEXT = "context"  # known when a request arrives (device, shop, weekday)
@@ -79,14 +80,16 @@ class Schema:
     @classmethod
     def from_dict(cls, tables: Mapping[str, Mapping[str, str]]) -> Schema:
         """The inverse of `to_dict`."""
-        return cls(**{
-            table: {column: parse_role(role, f"{table}.{column}") for column, role in (roles or {}).items()}
-            for table, roles in tables.items()
-        })
+        roles = {
+            table: {column: parse_role(role, f"{table}.{column}") for column, role in columns.items()}
+            for table, columns in tables.items()
+        }
+        return cls(**roles)
 
     def to_yaml(self) -> str:
         """`to_dict` as YAML. (A dataset's own schema.yaml is flat, `column: role`: see `read_roles`.)"""
-        return yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=True)
+        text: str = yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=True)
+        return text
 
     @classmethod
     def from_yaml(cls, text: str) -> Schema:
@@ -102,14 +105,19 @@ def parse_role(role: object, where: str) -> Role:
     try:
         return Role(str(role))
     except ValueError:
-        raise SchemaError(f"{where}: unknown role. Received: {role!r}. Expected one of: {', '.join(Role)}.") from None
+        roles = ", ".join(Role)
+        raise SchemaError(f"{where}: unknown role. Received: {role!r}. Expected one of: {roles}.") from None
 
 
-def read_roles(text: str) -> dict[str, Role]:
+def read_roles(text: str, *, known: Collection[str] | None = None) -> dict[str, Role]:
     """Reads a dataset's schema.yaml: one flat mapping `column: role`.
 
+    Args:
+        known: the columns of the dataset's tables; None accepts any.
+
     Raises:
-        SchemaError: with the line, for broken YAML, an unknown role, a column named twice, or anything but a flat mapping.
+        SchemaError: with the line, for broken YAML, an unknown role or column, a column named twice, or
+            anything but a flat mapping.
     """
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -118,19 +126,22 @@ def read_roles(text: str) -> dict[str, Role]:
     if root is None:
         return {}
     if not isinstance(root, yaml.MappingNode):
-        raise SchemaError("line 1: expected one `column: role` on each line. Received: a YAML list or a single value.")
+        raise SchemaError("line 1: expected one `column: role` on each line. Received: a list or a value.")
     roles: dict[str, Role] = {}
     for key, value in root.value:
         where = f"line {key.start_mark.line + 1}, column {key.value!r}"
         if not isinstance(value, yaml.ScalarNode):
-            raise SchemaError(f"{where}: expected a role. Received: a nested value. Write `{key.value}: text`.")
+            raise SchemaError(f"{where}: expected a role, as in `title: text`. Received: a nested value.")
         if key.value in roles:
             raise SchemaError(f"{where}: named twice. Keep one line for each column.")
+        if known is not None:
+            check_column(key.value, known, where)
         roles[key.value] = parse_role(value.value, where)
     return roles
 
 
-def role_line(text: str, column: str) -> int:
-    """The 1-based line of schema.yaml that names `column`, for messages about it."""
-    root = yaml.compose(text, Loader=yaml.SafeLoader)
-    return next(key.start_mark.line + 1 for key, _ in root.value if key.value == column)
+def check_column(column: str, known: Collection[str], where: str) -> None:
+    """Raises SchemaError for a column that no table has."""
+    if column not in known:
+        columns = ", ".join(sorted(known)) or "no further columns"
+        raise SchemaError(f"{where}: unknown column. The tables have: {columns}.")

@@ -6,7 +6,7 @@ Works on the tables as read; `dataset` puts the cleaned tables together and show
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import SupportsInt
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,8 @@ import pandas as pd
 from tfrec.data.errors import DatasetError
 
 
-class Finding(NamedTuple):
+@dataclass(frozen=True)
+class Finding:
     """One kind of unusual row: how many there are, and what became of them."""
 
     kind: str
@@ -43,12 +44,20 @@ class CleaningReport:
     def __str__(self) -> str:
         if not self.findings:
             return "nothing to report: every row is usable"
-        return "\n".join(f"{count:>9,}  {kind}: {outcome}" for kind, count, outcome in self.findings)
+        return "\n".join(f"{found.count:>9,}  {found.kind}: {found.outcome}" for found in self.findings)
 
 
-def report_of(*findings: tuple[str, object, str]) -> CleaningReport:
+def report_of(*findings: tuple[str, SupportsInt, str]) -> CleaningReport:
     """A report of the findings whose count is not 0."""
-    return CleaningReport(tuple(Finding(kind, int(count), outcome) for kind, count, outcome in findings if count))
+    return CleaningReport(
+        tuple(Finding(kind, int(count), outcome) for kind, count, outcome in findings if int(count))
+    )
+
+
+def such_as(outcome: str, values: pd.Series) -> str:
+    """The outcome with up to three of the values concerned."""
+    shown = [str(value)[:40] for value in values.drop_duplicates().head(3)]
+    return f"{outcome} (such as {', '.join(map(repr, shown))})"
 
 
 def clean_interactions(rows: pd.DataFrame) -> tuple[pd.DataFrame, CleaningReport]:
@@ -64,10 +73,16 @@ def clean_interactions(rows: pd.DataFrame) -> tuple[pd.DataFrame, CleaningReport
     found = report_of(
         ("interactions with an empty user_id", no_user.sum(), "dropped"),
         ("interactions with an empty item_id", (no_item & ~no_user).sum(), "dropped"),
-        ("interactions with an unparsable timestamp", no_time.sum(), _examples(rows["timestamp"][no_time], "dropped")),
+        (
+            "interactions with an unparsable timestamp",
+            no_time.sum(),
+            such_as("dropped", rows["timestamp"][no_time]),
+        ),
     )
     if not usable.any():
-        raise DatasetError(f"interactions: none of the {len(rows)} rows is usable.\n{found}\nRepair the file.")
+        raise DatasetError(
+            f"interactions: none of the {len(rows)} rows is usable.\n{found}\nRepair the file."
+        )
     order = np.flatnonzero(usable)[np.argsort(time[usable], kind="stable")]
     rows = rows.assign(timestamp=time).iloc[order].reset_index(drop=True)
     return rows, found + _repetitions(rows)
@@ -87,44 +102,43 @@ def clean_entities(rows: pd.DataFrame, key: str) -> tuple[pd.DataFrame, Cleaning
     again = rows[key].duplicated().to_numpy()
     found = report_of(
         (f"{table} with an empty {key}", empty.sum(), "dropped"),
-        (f"duplicate {table}", again.sum(), _examples(rows[key][again], "dropped, the first row of each id stays")),
+        (
+            f"duplicate {table}",
+            again.sum(),
+            such_as("dropped, the first row of each id stays", rows[key][again]),
+        ),
     )
     return rows[~again].reset_index(drop=True), found
 
 
 def is_empty(ids: pd.Series) -> np.ndarray:
     """Ids that are missing or nothing but white space, bool `[rows]`. All other ids are taken as they are."""
-    return (ids.isna() | (ids.str.strip() == "")).to_numpy(bool)
+    return np.asarray(ids.isna() | (ids.str.strip() == ""), bool)
 
 
 def seconds(times: pd.Series) -> np.ndarray:
-    """Unix seconds or order numbers as float64, NaN where unparsable; strings may be numbers or ISO 8601 (UTC)."""
+    """Unix seconds or order numbers as float64, NaN where unparsable; strings: numbers or ISO 8601 (UTC)."""
     if pd.api.types.is_datetime64_any_dtype(times):
         return _since_epoch(pd.to_datetime(times, utc=True))
     time = pd.to_numeric(times, errors="coerce").to_numpy(np.float64, na_value=np.nan, copy=True)
     if not pd.api.types.is_numeric_dtype(times):
         words = np.isnan(time) & times.notna().to_numpy()
-        time[words] = _since_epoch(pd.to_datetime(times[words].astype(str), format="ISO8601", utc=True, errors="coerce"))
+        dates = pd.to_datetime(times[words].astype(str), format="ISO8601", utc=True, errors="coerce")
+        time[words] = _since_epoch(dates)
     return np.where(np.isfinite(time), time, np.nan)
 
 
 def _since_epoch(times: pd.Series) -> np.ndarray:
-    return ((times - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1)).to_numpy(np.float64)
+    return np.asarray((times - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1), np.float64)
 
 
 def _repetitions(rows: pd.DataFrame) -> CleaningReport:
     """Counts rows that repeat a user's earlier interaction with the same item; they stay in the table."""
-    pairs = pd.DataFrame({key: pd.factorize(rows[key])[0] for key in ("user_id", "item_id")})
-    repeated = pairs.duplicated().to_numpy()
-    same_time = pairs.assign(timestamp=rows["timestamp"])[["user_id", "item_id", "timestamp"]].duplicated().to_numpy()
-    outcome = "kept in the table; training and tests use only a user's first with an item, unless repeats are kept"
+    coded = pd.DataFrame({key: pd.factorize(rows[key])[0] for key in ("user_id", "item_id", "timestamp")})
+    repeated = coded[["user_id", "item_id"]].duplicated().to_numpy()
+    same_time = coded.duplicated().to_numpy()
+    outcome = "stay in the table, but only a user's first with an item counts, unless repeats are kept"
     return report_of(
         ("duplicate interactions (same user, item and timestamp)", same_time.sum(), outcome),
         ("repeated interactions (same user and item, later)", (repeated & ~same_time).sum(), outcome),
     )
-
-
-def _examples(values: pd.Series, outcome: str) -> str:
-    """The outcome with up to three of the values concerned."""
-    shown = [str(value)[:40] for value in values.drop_duplicates().head(3)]
-    return f"{outcome} (such as {', '.join(map(repr, shown))})"

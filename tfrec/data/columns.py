@@ -15,67 +15,81 @@ STRINGS = (Role.TEXT, Role.CATEGORY, Role.CATEGORICAL)
 
 
 def as_role(values: pd.Series, role: Role, table: str) -> tuple[pd.Series, CleaningReport]:
-    """Strings ("" where missing) for text and categories, float64 (NaN) for numbers, float32 arrays (zeros) for vectors.
+    """The column in the form of its role, and what was odd about it.
 
-    Columns with another role are returned as they are.
+    Text and categories are strings ("" where missing), numbers float64 (NaN), vectors float32 arrays (zeros);
+    columns with another role are returned as they are.
+
+    Args:
+        values: the column, with the ids of its rows as index.
+        role: what it is to be.
+        table: for messages.
 
     Raises:
-        DatasetError: a vector with NaN or of another length than the first, with the row number.
+        DatasetError: vectors under another role, or a vector with NaN or of another length than the first,
+            with the row number and id.
     """
     where = f"{table}.{values.name}"
+    if role in (*STRINGS, Role.NUMBER) and _holds_arrays(values):
+        raise DatasetError(
+            f"{where}: lists of numbers cannot be {role}. Give the column the role 'vector' or 'ignore'."
+        )
     if role in STRINGS:
         return _strings(values), CleaningReport()
     if role == Role.NUMBER:
-        numbers = _numbers(values)
-        bad = numbers.isna().to_numpy() & _is_filled(values)
-        return numbers, report_of((f"{where}: not a number", bad.sum(), "taken as missing"))
+        return _numbers(values, where)
     if role == Role.VECTOR:
         return _vectors(values, where)
     return values, CleaningReport()
 
 
 def _strings(values: pd.Series) -> pd.Series:
+    """Whole floats lose their ".0": they were integers beside a missing value."""
     if pd.api.types.is_float_dtype(values):
-        whole = values.map(lambda number: "" if number != number else f"{number:.15g}")
-        return whole.astype(str)
+        values = values.astype(object).where(values.isna(), values.map("{:.15g}".format))
     return values.astype(object).where(values.notna(), "").astype(str)
 
 
-def _numbers(values: pd.Series) -> pd.Series:
+def _numbers(values: pd.Series, where: str) -> tuple[pd.Series, CleaningReport]:
     if pd.api.types.is_datetime64_any_dtype(values):
-        return pd.Series(seconds(values), name=values.name)
+        return pd.Series(seconds(values), values.index, name=values.name), CleaningReport()
     numbers = pd.to_numeric(values, errors="coerce").astype(np.float64)
-    return numbers.where(np.isfinite(numbers))
-
-
-def _is_filled(values: pd.Series) -> np.ndarray:
-    return values.notna().to_numpy() & (values.astype(str).str.strip() != "").to_numpy()
+    numbers = numbers.where(np.isfinite(numbers))
+    filled = values.notna() & (values.astype(str).str.strip() != "")
+    return numbers, report_of((f"{where}: not a number", (filled & numbers.isna()).sum(), "taken as missing"))
 
 
 def _vectors(values: pd.Series, where: str) -> tuple[pd.Series, CleaningReport]:
-    """Row numbers in messages count the rows of the table from 1."""
-    vectors = [_vector(value, f"{where}, row {row}") for row, value in enumerate(values, start=1)]
+    """Row numbers in messages count from 1, without the rows that cleaning dropped."""
+    rows = [f"{where}, row {row} ({id_!r})" for row, id_ in enumerate(values.index, start=1)]
+    vectors = [_vector(value, row) for value, row in zip(values, rows, strict=True)]
     width = next((len(vector) for vector in vectors if vector is not None), None)
     if width is None:
-        raise DatasetError(f"{where}: no row holds a vector. Give the column the role 'ignore' in schema.yaml.")
-    for row, vector in enumerate(vectors, start=1):
+        raise DatasetError(
+            f"{where}: no row holds a vector. Give the column the role 'ignore' in schema.yaml."
+        )
+    for row, vector in zip(rows, vectors, strict=True):
         if vector is not None and len(vector) != width:
-            raise DatasetError(f"{where}, row {row}: expected a vector of {width} numbers. Received: {len(vector)}.")
+            raise DatasetError(f"{row}: expected a vector of {width} numbers. Received: {len(vector)}.")
     missing = sum(vector is None for vector in vectors)
     filled = [np.zeros(width, np.float32) if vector is None else vector for vector in vectors]
-    return (
-        pd.Series(filled, name=values.name, dtype=object),
-        report_of((f"{where}: no vector", missing, "taken as zeros")),
-    )
+    found = report_of((f"{where}: no vector", missing, "taken as zeros"))
+    return pd.Series(filled, values.index, name=values.name, dtype=object), found
 
 
 def _vector(value: object, where: str) -> np.ndarray | None:
-    if value is None or (isinstance(value, float) and np.isnan(value)) or value == "" if not isinstance(value, np.ndarray) else False:
+    """One row's vector: an array, a list, or a JSON list from a csv; None where there is none."""
+    if value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value)):
         return None
     try:
         vector = np.asarray(json.loads(value) if isinstance(value, str) else value, np.float32)
     except (ValueError, TypeError) as error:
         raise DatasetError(f"{where}: expected a list of numbers. Received: {str(value)[:60]!r}.") from error
-    if vector.ndim != 1 or not np.isfinite(vector).all():
-        raise DatasetError(f"{where}: expected a flat list of finite numbers. Received: {str(value)[:60]!r}.")
+    if vector.ndim != 1 or not vector.size or not np.isfinite(vector).all():
+        raise DatasetError(f"{where}: expected a list of finite numbers. Received: {str(value)[:60]!r}.")
     return vector
+
+
+def _holds_arrays(values: pd.Series) -> bool:
+    filled = values.dropna()
+    return len(filled) > 0 and isinstance(filled.iloc[0], np.ndarray)

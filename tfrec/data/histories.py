@@ -1,8 +1,8 @@
 """Every user's items from oldest to newest, flat, in numpy: the form in which interactions leave the tables.
 
-`histories` makes them from a `Dataset`, `tfrec.data.splits` cuts them, models read them as rows (`tail_rows` for a
-user's newest items, `training_windows` for sequences to learn from). A *position* p counts the catalogue from 0;
-a *row* is p + 1, and row 0 means padding.
+`histories` makes them from a `Dataset`, `tfrec.data.splits` cuts them, models read them as rows (`tail_rows`
+for a user's newest items, `training_windows` for sequences to learn from). A *position* p counts the
+catalogue from 0; a *row* is p + 1, and row 0 means padding.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Repeats = Literal["first", "keep"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Histories:
     """Sequences of all users in one array; user u owns `item[start[u]:start[u + 1]]`.
 
@@ -62,6 +62,11 @@ class Histories:
         """How many interactions the user had before this one, int64 `[interactions]`."""
         return np.arange(len(self.item)) - np.repeat(self.start[:-1], self.lengths)
 
+    @property
+    def pairs(self) -> np.ndarray:
+        """One number for each (user, item), as `pair_codes` gives, int64 `[interactions]`."""
+        return pair_codes(self.user, self.item)
+
     def counts(self, n_items: int) -> np.ndarray:
         """Interactions with each item, int64 `[n_items]`."""
         return np.bincount(self.item, minlength=n_items).astype(np.int64)
@@ -89,14 +94,25 @@ class Histories:
         return Histories(self.item[kept], before[self.start], self.time[kept])
 
     def tail_rows(self, length: int) -> np.ndarray:
-        """The last `length` items of every user as ROWS, int32 `[users, length]`, oldest first, zeros at the right."""
+        """Everybody's last `length` items, as ROWS int32 `[users, length]`, oldest first, zeros at the right."""
         lengths = np.minimum(self.lengths, length)
         return _left_aligned_rows(self.item, self.start[1:] - lengths, lengths, length)
 
     def has_repeats(self) -> bool:
         """Whether some user meets an item more than once."""
-        pairs = _pairs(self.user, self.item)
-        return len(np.unique(pairs)) < len(pairs)
+        return bool((np.diff(np.sort(self.pairs)) == 0).any())
+
+    def holds(self, user: np.ndarray, item: np.ndarray) -> np.ndarray:
+        """Whether `user[i]` has met `item[i]`, bool `[n]`."""
+        known, asked = np.sort(self.pairs), pair_codes(user, item)
+        place = np.searchsorted(known, asked)
+        return np.append(known, -1)[place] == asked
+
+    def distinct(self) -> np.ndarray:
+        """How many different items each user has met, int64 `[users]`."""
+        # sorting beats np.unique here by 100: its hash table clogs on these codes
+        known = np.sort(self.pairs)
+        return np.bincount(known[np.diff(known, prepend=-1) > 0] >> 32, minlength=len(self))
 
 
 def histories(dataset: Dataset, repeats: Repeats = "first") -> Histories:
@@ -109,7 +125,7 @@ def histories(dataset: Dataset, repeats: Repeats = "first") -> Histories:
     check_repeats(repeats)
     user, item, time = dataset.coded_interactions()
     if repeats == "first":
-        _, first = np.unique(_pairs(user, item), return_index=True)
+        _, first = np.unique(pair_codes(user, item), return_index=True)
         first.sort()
         user, item, time = user[first], item[first], time[first]
     order = np.argsort(user, kind="stable")
@@ -118,11 +134,11 @@ def histories(dataset: Dataset, repeats: Repeats = "first") -> Histories:
 
 
 def training_windows(h: Histories, length: int) -> np.ndarray:
-    """Cuts every user's sequence in windows of `length + 1` items in which each step t → t + 1 occurs exactly once.
+    """Cuts every user's sequence in windows of `length + 1` items; each step t → t + 1 is in exactly one.
 
-    Neighbouring windows of a user share one item. They are cut from the newest item backwards, so that the one short
-    window of a user is the oldest, and the newest items are learned with their full context. Users with fewer than
-    two items give none.
+    Neighbouring windows of a user share one item. They are cut from the newest item backwards, so that the
+    one short window of a user is the oldest, and the newest items are learned with their full context. Users
+    with fewer than two items give none.
 
     Returns:
         int32 `[windows, length + 1]` ROWS, zeros at the right.
@@ -143,8 +159,8 @@ def check_repeats(repeats: str) -> None:
         raise ValueError(f"`repeats` must be 'first' or 'keep'. Received: {repeats!r}")
 
 
-def _pairs(user: np.ndarray, item: np.ndarray) -> np.ndarray:
-    """One int64 for each (user, item)."""
+def pair_codes(user: np.ndarray, item: np.ndarray) -> np.ndarray:
+    """One int64 for each (user, item): the user in the upper half."""
     return user.astype(np.int64) << 32 | item.astype(np.int64)
 
 

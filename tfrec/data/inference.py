@@ -1,7 +1,8 @@
-"""Guesses what each column of a dataset means, and says why: `tfrec data` prints the reasons beside the roles.
+"""Guesses what each column of a dataset means, and says why: `tfrec data` prints both.
 
-A schema.yaml overrides any guess. Rules, first match wins: a name that says it (title, genres, rating), then the kind of
-the values (lists of floats, numbers, addresses), then how many different values there are and whether they hold words.
+A schema.yaml overrides any guess. Rules, first match wins: a name that says it (title, genres, rating), then
+the kind of the values (lists of floats, numbers, addresses), then how many different values there are and
+whether they hold words.
 """
 
 from __future__ import annotations
@@ -13,14 +14,15 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from tfrec.schema import Role, Schema, SchemaError
+from tfrec.schema import Role, Schema, check_column
 
 CATEGORY_NAMES = ("category", "categories", "genres", "brand")
-TEXT_NAMES = ("title", "name", "description", "text", "summary", "plot", "overview", "headline", "body", "tags", "keywords")
+TEXT_NAMES = ("title", "name", "description", "text", "summary", "plot", "overview", "headline", "body")
+TAG_NAMES = ("tags", "keywords")
 LABEL_NAMES = ("rating", "event", "quantity")
 FEW_VALUES = 1000  # a vocabulary up to here can be an embedding table without care
 FEW_SHARE = 0.5  # different values per filled row: above, a value says little about other rows
-NEAR_UNIQUE = 0.9
+MULTI_SHARE = 0.2  # of "a|b" strings among the values of a multi-valued column
 WORDY = 1.5  # words per value
 LONG = 12.0  # words per value of something to read, however often it repeats
 # Scripts without spaces count one word a character.
@@ -48,26 +50,30 @@ def infer_schema(
     columns = {
         "items": [column for column in items if column != "item_id"],
         "users": [column for column in users if column != "user_id"],
-        "interactions": [column for column in interactions if column not in ("user_id", "item_id", "timestamp")],
+        "interactions": [
+            column for column in interactions if column not in ("user_id", "item_id", "timestamp")
+        ],
     }
-    check_known(given, columns)
+    known = {column for of in columns.values() for column in of}
+    for column in given:
+        check_column(column, known, f"column {column!r}")
     guesses: dict[str, dict[str, Guess]] = {
         "items": _guess_items(items[columns["items"]], given),
         "users": {column: guess_role(users[column]) for column in columns["users"]},
-        "interactions": {column: _guess_interaction(interactions[column]) for column in columns["interactions"]},
+        "interactions": {
+            column: _guess_interaction(interactions[column]) for column in columns["interactions"]
+        },
     }
     for table in guesses.values():
-        table.update({column: (role, "schema.yaml says so") for column, role in given.items() if column in table})
-    schema = Schema(**{table: {column: role for column, (role, _) in of.items()} for table, of in guesses.items()})
-    return schema, {f"{table}.{column}": why for table, of in guesses.items() for column, (_, why) in of.items()}
-
-
-def check_known(given: Mapping[str, Role], columns: Mapping[str, list[str]]) -> None:
-    """Raises SchemaError for a given column that no table has."""
-    known = {column for of in columns.values() for column in of}
-    unknown = [column for column in given if column not in known]
-    if unknown:
-        raise SchemaError(f"unknown column {unknown[0]!r}. The tables have: {', '.join(sorted(known)) or 'no columns'}.")
+        table.update(
+            {column: (role, "schema.yaml says so") for column, role in given.items() if column in table}
+        )
+    schema = Schema(
+        **{table: {column: role for column, (role, _) in of.items()} for table, of in guesses.items()}
+    )
+    return schema, {
+        f"{table}.{column}": why for table, of in guesses.items() for column, (_, why) in of.items()
+    }
 
 
 def guess_role(values: pd.Series) -> Guess:
@@ -90,7 +96,10 @@ def _guess_items(items: pd.DataFrame, given: Mapping[str, Role]) -> dict[str, Gu
             continue
         filled = _share_filled(items[name])
         if filled >= 0.5 and guesses[name][0] != Role.VECTOR:
-            guesses[name] = (Role.CATEGORY, f"the first of {', '.join(CATEGORY_NAMES)} that is filled ({filled:.0%})")
+            guesses[name] = (
+                Role.CATEGORY,
+                f"the first of {', '.join(CATEGORY_NAMES)} that is filled ({filled:.0%})",
+            )
             chosen = True
     return guesses
 
@@ -124,36 +133,45 @@ def _guess_unread(values: pd.Series, filled: pd.Series) -> Guess:
 
 def _guess_strings(name: str, filled: pd.Series) -> Guess:
     look = _look(filled)
-    if look.numbers:
+    several = f"{'multi-valued, ' * look.multi}{look.distinct:,} different values"
+    if look.lists:
         return Role.VECTOR, "lists of numbers"
     if look.addresses > 0.5:
         return Role.IGNORE, "addresses"
-    if look.is_few and name not in TEXT_NAMES[:2] and look.words < LONG:
-        many = "multi-valued, " if look.multi else ""
-        return Role.CATEGORICAL, f"{many}{look.distinct:,} different values"
-    if look.multi:
-        return Role.TEXT, f"multi-valued, {look.distinct:,} different values: too many for a vocabulary, so read"
     if name in TEXT_NAMES:
         return Role.TEXT, f"named {name}, {look.words:.1f} words on average"
+    if look.is_few and look.words < LONG:
+        return Role.CATEGORICAL, several
+    if look.multi or name in TAG_NAMES:
+        return Role.TEXT, f"{several}: too many for a vocabulary, so read"
     if look.words >= WORDY and not _is_id_name(name):
-        return Role.TEXT, f"{look.words:.1f} words on average, {look.distinct:,} different values"
-    if look.share >= NEAR_UNIQUE or _is_id_name(name):
-        return Role.IGNORE, f"{look.share:.0%} different values without words: an id"
-    if look.distinct <= FEW_VALUES:
-        return Role.CATEGORICAL, f"{look.distinct:,} different values"
-    return Role.IGNORE, f"{look.distinct:,} different values without words"
+        return Role.TEXT, f"{look.words:.1f} words on average, {several}"
+    if look.codes > 0.5 or _is_id_name(name):
+        return Role.IGNORE, f"{several} without words: an id"
+    return Role.TEXT, f"{several}: too many for a vocabulary, so read"
 
 
 @dataclass(frozen=True)
 class _Look:
-    """What a string column looks like; `distinct` and `share` count the parts of multi-valued strings."""
+    """What a string column looks like; shares lie in [0, 1].
+
+    Args:
+        multi: whether enough values are "a|b" to count their parts.
+        distinct: different values, or parts.
+        share: `distinct` of all values, or parts.
+        words: words per value.
+        codes: share of values that are one string with a digit.
+        addresses: share of values such as https://…
+        lists: whether values are JSON lists of floats.
+    """
 
     multi: bool
     distinct: int
     share: float
     words: float
+    codes: float
     addresses: float
-    numbers: bool
+    lists: bool
 
     @property
     def is_few(self) -> bool:
@@ -161,18 +179,19 @@ class _Look:
 
 
 def _look(filled: pd.Series, *, sample: int = 10_000) -> _Look:
-    """Counts over all values; words and addresses over an even sample."""
-    multi = bool(filled.str.contains("|", regex=False).mean() >= 0.2)
+    """Counts over all values; words and codes over an even sample."""
+    multi = bool(filled.str.contains("|", regex=False).mean() >= MULTI_SHARE)
     parts = filled.str.split("|").explode() if multi else filled
     distinct = int(parts.nunique())
-    some = filled.iloc[:: max(1, len(filled) // sample)]
+    some = filled.iloc[:: max(1, len(filled) // sample)].astype(object)
     return _Look(
         multi=multi,
         distinct=distinct,
         share=distinct / len(parts),
         words=float(np.mean([len(WORD.findall(value)) for value in some])),
-        addresses=float(some.str.match(r"\w+://").mean()),
-        numbers=bool(re.fullmatch(r"\[\s*-?\d+\.\d[-+.,\deE\s]*\]", some.iloc[0])),
+        codes=float(np.mean([re.fullmatch(r"\S*\d\S*", value) is not None for value in some])),
+        addresses=float(np.mean([re.match(r"\w+://", value) is not None for value in some])),
+        lists=re.fullmatch(r"\[\s*-?\d+\.\d[-+.,\deE\s]*\]", some.iloc[0]) is not None,
     )
 
 
@@ -181,4 +200,4 @@ def _is_id_name(name: str) -> bool:
 
 
 def _share_filled(values: pd.Series) -> float:
-    return float(np.mean([value is not None and value == value and str(value).strip() != "" for value in values.astype(object)]))
+    return float((values.notna() & (values.astype(str).str.strip() != "")).mean())

@@ -1,7 +1,7 @@
 """The one text of an item: which columns it is made of, how a value is cleaned, and how values are joined.
 
-Cleaning happens here only, before anything is encoded. The joining is kept to what a graph of string ops can repeat
-for `embed_item`: replace "|" by ", ", then join the non-empty values with ". ".
+Cleaning happens here only, before anything is encoded. The joining is kept to what a graph of string ops can
+repeat for `embed_item`: replace "|" by ", ", then join the non-empty values with ". ".
 """
 
 from __future__ import annotations
@@ -16,13 +16,19 @@ from tfrec.schema import Role, Schema
 
 MULTI_VALUE = "|"
 WITHIN, BETWEEN = ", ", ". "
-MARKUP = re.compile(r"<!--.*?(?:-->|$)|<(script|style)\b.*?</\1\s*>|</?[a-zA-Z][^<>]*>", re.DOTALL | re.IGNORECASE)
+MARKUP = re.compile(
+    r"<!--.*?(?:-->|$)|<(script|style)\b.*?</\1\s*>|</?[a-zA-Z][^<>]*>", re.DOTALL | re.IGNORECASE
+)
 LIST_LITERAL = re.compile(r"\[\s*(['\"]).*\]|\[\s*\]", re.DOTALL)
 
 
 def text_columns(schema: Schema) -> list[str]:
-    """The columns of an item's text: text columns in file order, then the category, then categorical columns."""
-    return [column for role in (Role.TEXT, Role.CATEGORY, Role.CATEGORICAL) for column in schema.columns("items", role)]
+    """The columns of an item's text: text in file order, then the category, then categorical columns."""
+    return [
+        column
+        for role in (Role.TEXT, Role.CATEGORY, Role.CATEGORICAL)
+        for column in schema.columns("items", role)
+    ]
 
 
 def item_text(values: Mapping[str, str]) -> str:

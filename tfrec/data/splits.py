@@ -1,8 +1,8 @@
 """Holds interactions back for validation and test, without leakage.
 
-`last-out` keeps each longer user's last item for test and the one before for validation; `time` cuts everybody at the
-same two moments. Both are stable: of equal timestamps the earlier file row is the earlier interaction.
-`hidden_items` names the items that a cold-start measurement takes out of training altogether.
+`last-out` keeps each longer user's last item for test and the one before for validation; `time` cuts
+everybody at the same two moments. Both are stable: of equal timestamps the earlier file row is the earlier
+interaction. `hidden_items` names the items that a cold-start measurement takes out of training altogether.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tfrec.data.histories import Histories
 How = Literal["last-out", "time"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Targets:
     """One held-out item for each listed user.
 
@@ -34,7 +34,7 @@ class Targets:
         return len(self.user)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Split:
     """What may be learned from, and what is asked, at validation and at test.
 
@@ -55,7 +55,8 @@ def split(h: Histories, how: How = "last-out") -> Split:
     """Splits by `last-out` or `time`.
 
     Raises:
-        DatasetError: when nothing can be held out, nothing is left to learn from, or times run backwards in a history.
+        DatasetError: when nothing can be held out, nothing is left to learn from, or times run backwards in a
+            history.
     """
     if how == "last-out":
         return last_out(h)
@@ -69,7 +70,7 @@ def last_out(h: Histories) -> Split:
 
     Users with fewer than 3 distinct items are in both training sets with all they have, and are not tested.
     """
-    user = np.flatnonzero(_distinct_items(h) >= 3)
+    user = np.flatnonzero(h.distinct() >= 3)
     if not len(user):
         raise DatasetError(
             "the split 'last-out' found no user with 3 different items, so nothing can be held out. "
@@ -82,11 +83,11 @@ def last_out(h: Histories) -> Split:
 
 
 def time_split(h: Histories, *, cuts: tuple[float, float] = (0.8, 0.9)) -> Split:
-    """Two global moments: learn before the first, validate between them, refit before the second, test after it.
+    """Two global moments: train before the first, validate up to the second, refit before it, test after it.
 
-    A user's target is the first interaction at or after the moment (for validation, and before the second moment),
-    which is never in the history unless repeats are kept. Users without an earlier interaction are targets too:
-    the new users.
+    A user's target is the first interaction at or after the moment (for validation, and before the second
+    moment), which is never in the history unless repeats are kept. Users without an earlier interaction are
+    targets too: the new users.
 
     Args:
         cuts: the two moments as quantiles of all interaction times.
@@ -99,14 +100,16 @@ def time_split(h: Histories, *, cuts: tuple[float, float] = (0.8, 0.9)) -> Split
     test = _first_rows(h.start[:-1] + refit.lengths, h.start[1:])
     if not (len(train.item) and len(valid) and len(test)):
         raise DatasetError(
-            "the split 'time' found no interaction before the first, between the two, or after the second moment "
-            f"(timestamps {moment[0]:.0f} and {moment[1]:.0f}; {len(np.unique(h.time))} different timestamps in all). "
-            "Bring data that spans more time, or use the split 'last-out'."
+            f"the split 'time' needs interactions before timestamp {moment[0]:.0f}, from there to "
+            f"{moment[1]:.0f}, and after. Received: {len(train.item)}, {len(refit.item) - len(train.item)} and "
+            f"{len(h.item) - len(refit.item)}. Bring data that spans more time, or use the split 'last-out'."
         )
     return _checked_split(h, train, valid, refit, test)
 
 
-def check_no_leakage(history: Histories, targets: Targets, times: np.ndarray, *, repeats: bool = False) -> None:
+def check_no_leakage(
+    history: Histories, targets: Targets, times: np.ndarray, *, repeats: bool = False
+) -> None:
     """Raises DatasetError when a history knows its own target or what came after it.
 
     Args:
@@ -115,25 +118,24 @@ def check_no_leakage(history: Histories, targets: Targets, times: np.ndarray, *,
         times: float64 `[n]`, when each target happened.
         repeats: True allows that a target is also an earlier item of its user.
     """
-    last = history.start[targets.user + 1] - 1
-    known = last >= history.start[targets.user]
-    late = known & (history.time[np.where(known, last, 0)] > times) if len(history.time) else known
+    known = history.lengths[targets.user] > 0
+    late = np.zeros(len(targets), bool)
+    late[known] = history.time[history.start[targets.user[known] + 1] - 1] > times[known]
     if late.any():
         raise DatasetError(
-            f"leakage: {late.sum()} targets are earlier than the end of their own history (first: user number "
-            f"{targets.user[late][0]}). Sort the interactions by time before splitting."
+            f"leakage: {late.sum()} targets are earlier than the end of their own history "
+            f"(first: user number {targets.user[late][0]}). Sort the interactions by time before splitting."
         )
-    if not repeats:
-        seen = np.isin(targets.user.astype(np.int64) << 32 | targets.item, history.user.astype(np.int64) << 32 | history.item)
-        if seen.any():
-            raise DatasetError(
-                f"leakage: {seen.sum()} targets are in their own history (first: user number {targets.user[seen][0]}). "
-                "Count only first interactions, or allow repeats."
-            )
+    seen = history.holds(targets.user, targets.item) & (not repeats)
+    if seen.any():
+        raise DatasetError(
+            f"leakage: {seen.sum()} targets are in their own history "
+            f"(first: user number {targets.user[seen][0]}). Count only first interactions, or allow repeats."
+        )
 
 
 def hidden_items(n_items: int, share: float, seed: int) -> np.ndarray:
-    """Marks the random `share` of the catalogue that a cold-start measurement hides from training, bool `[n_items]`."""
+    """A random `share` of the catalogue, to be hidden from training and measured as cold, bool `[n_items]`."""
     if not 0 <= share < 1:
         raise ValueError(f"`share` must lie in [0, 1). Received: {share}")
     hidden = np.zeros(n_items, bool)
@@ -141,10 +143,14 @@ def hidden_items(n_items: int, share: float, seed: int) -> np.ndarray:
     return hidden
 
 
-def _checked_split(h: Histories, train: Histories, valid: np.ndarray, refit: Histories, test: np.ndarray) -> Split:
+def _checked_split(
+    h: Histories, train: Histories, valid: np.ndarray, refit: Histories, test: np.ndarray
+) -> Split:
     """Makes the targets of the interactions numbered `valid` and `test`, and refuses leakage."""
-    if (np.diff(h.time) < 0)[np.diff(h.user) == 0].any():
-        raise DatasetError("leakage: times run backwards within a history. Sort the interactions by time before splitting.")
+    if ((np.diff(h.time) < 0) & (np.diff(h.user) == 0)).any():
+        raise DatasetError(
+            "leakage: times run backwards within a history. Sort the interactions before splitting."
+        )
     result = Split(train, _targets(h, valid), refit, _targets(h, test))
     repeats = h.has_repeats()
     check_no_leakage(train, result.valid, h.time[valid], repeats=repeats)
@@ -159,9 +165,3 @@ def _targets(h: Histories, rows: np.ndarray) -> Targets:
 def _first_rows(first: np.ndarray, stop: np.ndarray) -> np.ndarray:
     """The first row of each user's half-open range, for users whose range is not empty."""
     return first[first < stop]
-
-
-def _distinct_items(h: Histories) -> np.ndarray:
-    """Different items of each user, int64 `[users]`."""
-    pairs = np.unique(h.user.astype(np.int64) << 32 | h.item)
-    return np.bincount(pairs >> 32, minlength=len(h))

@@ -1,6 +1,7 @@
 """Makes the bundled tables from GroupLens' files: `python -m tfrec.data.movielens RAW OUT`.
 
-RAW is the unpacked ml-latest-small. The catalogue keeps the order of movies.csv; ratings are sorted by time, then user id.
+RAW is the unpacked ml-latest-small. The catalogue keeps the order of movies.csv; ratings are sorted by time,
+then user id.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ def build(raw: Path, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     _write(interactions(raw), out / "interactions.parquet")
     _write(items(raw), out / "items.parquet")
-    (out / "schema.yaml").write_text("title: text\ngenres: category\nyear: number\ntags: text\nrating: label\n")
+    (out / "schema.yaml").write_text(
+        "title: text\ngenres: category\nyear: number\ntags: text\nrating: label\n"
+    )
     shutil.copyfile(raw / "README.txt", out / "README.txt")
 
 
@@ -29,7 +32,7 @@ def interactions(raw: Path) -> pd.DataFrame:
 
 
 def items(raw: Path) -> pd.DataFrame:
-    """One row for each film: title, genres, year, and what users tagged it with, in lower case, each tag once."""
+    """One row for each film: title, genres, year, and its users' tags in lower case, each once."""
     movies = pd.read_csv(raw / "movies.csv", dtype={"movieId": str}).rename(columns={"movieId": "item_id"})
     movies["year"] = movies["title"].str.extract(r"\((\d{4})\)\s*$")[0].astype("Int16")
     tags = pd.read_csv(raw / "tags.csv", dtype={"movieId": str}, keep_default_na=False)
