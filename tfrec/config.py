@@ -1,0 +1,150 @@
+"""One validated settings model for each stage; together they are a run's `config.yaml`.
+
+The defaults are the one recipe for every dataset. `--set stage.key=value` on the command line and the keys of a YAML
+file change them; an unknown key or a value out of range is refused with its name.
+"""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+
+class ConfigError(ValueError):
+    """Settings that cannot be used; the message names each key, what was expected and what was received."""
+
+
+class _Stage(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class DataConfig(_Stage):
+    """How interactions become histories and targets."""
+
+    split: Literal["last-out", "time"] = "last-out"
+    repeats: Literal["first", "keep"] = Field("first", description="'first': only a user's first interaction with an item")
+    hide_items: float = Field(0.0, ge=0, lt=1, description="share of the catalogue hidden from training (cold start)")
+
+
+class TextConfig(_Stage):
+    """The language model that reads items and requests."""
+
+    encoder: str = Field("minilm", description="'minilm', a Hugging Face folder or a KerasHub preset; 'none' = no text")
+    sequence_length: int = Field(64, ge=8, le=512, description="tokens read of one text")
+    weight: float = Field(8.0, ge=0, description="what a request's free text adds to a score for each unit of cosine")
+
+
+class RetrievalConfig(_Stage):
+    """The two towers."""
+
+    dim: int = Field(64, ge=4, le=1024)
+    length: int = Field(50, ge=1, le=1000, description="newest events of a history that are read")
+    blocks: int = Field(2, ge=1, le=12)
+    heads: int = Field(2, ge=1)
+    dropout: float = Field(0.2, ge=0, lt=1)
+    id_dropout: float = Field(0.1, ge=0, le=1, description="how often training hides an item's id, so that its text must do")
+    user_id: bool = Field(False, description="whether a known user has an embedding of their own")
+    temperature: float = Field(1.0, gt=0)
+    negatives: int = Field(4096, ge=1, description="uniform negatives a step; the catalogue's size or more = full softmax")
+    learning_rate: float = Field(1e-3, gt=0)
+    weight_decay: float = Field(0.0, ge=0)
+    batch_events: int = Field(1024, ge=1, description="events in a training step")
+    epochs: int = Field(30, ge=1, description="the most epochs; validation may stop earlier")
+    patience: int = Field(3, ge=1, description="epochs without a better validation ndcg@10 before training stops")
+
+
+class RankingConfig(_Stage):
+    """The model that orders the candidates."""
+
+    candidates: int = Field(200, ge=1, le=5000, description="taken from retrieval for each request")
+    loss: Literal[
+        "pointwise", "pairwise", "listwise", "pairwise_hinge", "pairwise_logistic", "listwise_softmax", "list_mle", "approx_ndcg"
+    ] = "listwise"
+    units: int = Field(32, ge=1)
+    dropout: float = Field(0.2, ge=0, lt=1)
+    neighbours: int = Field(100, ge=1, description="most similar items kept for each item (co-occurrence)")
+    learning_rate: float = Field(2e-3, gt=0)
+    weight_decay: float = Field(1e-4, ge=0)
+    batch: int = Field(64, ge=1)
+    epochs: int = Field(20, ge=1)
+    patience: int = Field(3, ge=1)
+    lists: int = Field(20000, ge=1, description="the most training lists, one for each held-out interaction")
+
+
+class RerankingConfig(_Stage):
+    """What shapes the slate after the relevance is known."""
+
+    diversity: float = Field(0.0, ge=0, le=1, description="strength of MMR where a request does not say")
+
+
+class ExportConfig(_Stage):
+    """The SavedModel."""
+
+    k: int = Field(100, ge=1, description="the most items that `recommend` returns")
+    retrieve_k: int = Field(200, ge=1, description="the most items that `retrieve` returns")
+
+
+class Config(_Stage):
+    """All settings of a run."""
+
+    seed: int = 0
+    deterministic: bool = Field(True, description="bit-for-bit repeatable training on one machine")
+    data: DataConfig = DataConfig()
+    text: TextConfig = TextConfig()
+    retrieval: RetrievalConfig = RetrievalConfig()
+    ranking: RankingConfig = RankingConfig()
+    reranking: RerankingConfig = RerankingConfig()
+    export: ExportConfig = ExportConfig()
+
+    def to_yaml(self) -> str:
+        """All settings as YAML, in the order of the pipeline."""
+        return yaml.safe_dump(self.model_dump(), sort_keys=False)
+
+
+def make_config(values: dict[str, Any]) -> Config:
+    """A `Config` from nested values.
+
+    Raises:
+        ConfigError: naming every key that is unknown or out of range.
+    """
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        lines = [
+            f"  {'.'.join(map(str, e['loc']))}: {e['msg']}. Received: {e['input']!r}" for e in error.errors()
+        ]
+        raise ConfigError("These settings cannot be used:\n" + "\n".join(lines)) from error
+
+
+def load_config(path: str | Path | None = None, settings: tuple[str, ...] | list[str] = ()) -> Config:
+    """Defaults, then a YAML file, then `stage.key=value` settings, each over the one before.
+
+    Raises:
+        ConfigError: for a file that is no mapping, a setting without `=`, or what `make_config` refuses.
+    """
+    values = _read_yaml(Path(path)) if path else {}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not equals:
+            raise ConfigError(f"A setting has the form stage.key=value. Received: {setting!r}")
+        _put(values, key.strip().split("."), yaml.safe_load(value), setting)
+    return make_config(values)
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except (OSError, yaml.YAMLError) as error:
+        raise ConfigError(f"The config file {path} cannot be read: {error}") from error
+    if not isinstance(values, dict):
+        raise ConfigError(f"The config file {path} must hold a mapping of stages. Received: {type(values).__name__}")
+    return values
+
+
+def _put(values: dict[str, Any], keys: list[str], value: Any, setting: str) -> None:
+    for key in keys[:-1]:
+        values = values.setdefault(key, {})
+        if not isinstance(values, dict):
+            raise ConfigError(f"The setting {setting!r} goes into {key!r}, which is a value, not a stage.")
+    values[keys[-1]] = value

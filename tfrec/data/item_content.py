@@ -1,0 +1,133 @@
+"""What is known of items beyond their id, as tables of numbers: language vectors, numbers, vector columns, categories.
+
+`ContentSpec` is learned once from a catalogue and says how any item, also one that comes later, is turned into a row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tfrec.data.dataset import Dataset
+from tfrec.data.item_text import MULTI_VALUE
+from tfrec.schema import Role, Schema
+
+SLOTS = 16
+
+
+@dataclass(frozen=True)
+class ContentSpec:
+    """How an item's columns become a content row and category ids.
+
+    Args:
+        text_dim: width of the language vector, 0 = none.
+        numbers: column → (mean, standard deviation); each gives two content columns, the z-score and whether it is known.
+        vectors: vector column → width.
+        categorical: columns whose values are in the vocabulary, the `category` column first when there is one.
+        vocabulary: "column=value" for each value; id = place + 1, 0 = padding or unknown.
+    """
+
+    text_dim: int
+    numbers: dict[str, tuple[float, float]]
+    vectors: dict[str, int]
+    categorical: tuple[str, ...]
+    vocabulary: tuple[str, ...]
+
+    @property
+    def content_dim(self) -> int:
+        """Columns of the content table."""
+        return self.text_dim + 2 * len(self.numbers) + sum(self.vectors.values())
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> ContentSpec:
+        """The inverse of `to_dict`."""
+        return cls(
+            text_dim=values["text_dim"],
+            numbers={column: (mean, deviation) for column, (mean, deviation) in values["numbers"].items()},
+            vectors=dict(values["vectors"]),
+            categorical=tuple(values["categorical"]),
+            vocabulary=tuple(values["vocabulary"]),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class ItemContent:
+    """The content of a whole catalogue by row (position + 1; row 0 is empty).
+
+    Args:
+        spec: how it was made.
+        table: float32 `[items + 1, content_dim]`; its first `text_dim` columns are the language vector.
+        category: int32 `[items + 1, slots]`, vocabulary ids, 0 = none.
+    """
+
+    spec: ContentSpec
+    table: np.ndarray
+    category: np.ndarray
+
+    @property
+    def language(self) -> np.ndarray:
+        """The language vectors, float32 `[items + 1, text_dim]`."""
+        return self.table[:, : self.spec.text_dim]
+
+
+def learn_content(dataset: Dataset, text_vectors: np.ndarray | None) -> ItemContent:
+    """Learns the spec from a dataset's items and applies it; text_vectors float32 `[items, text_dim]` or None."""
+    spec = _learn_spec(dataset.items, dataset.schema, 0 if text_vectors is None else text_vectors.shape[1])
+    return apply_spec(spec, dataset.items, text_vectors)
+
+
+def apply_spec(spec: ContentSpec, items: pd.DataFrame, text_vectors: np.ndarray | None) -> ItemContent:
+    """The content of `items` (one row each) under a spec learned before."""
+    blocks = [] if text_vectors is None else [text_vectors]
+    for column, (mean, deviation) in spec.numbers.items():
+        values = items[column].to_numpy(np.float64)
+        known = ~np.isnan(values)
+        blocks += [np.where(known, (values - mean) / deviation, 0.0)[:, None], known[:, None]]
+    blocks += [np.stack(items[column].to_list()) for column in spec.vectors]
+    table = np.concatenate(blocks, 1) if blocks else np.zeros((len(items), 0))
+    empty_row = np.zeros((1, table.shape[1]))
+    return ItemContent(
+        spec, np.concatenate([empty_row, table]).astype(np.float32), _category_ids(spec, items)
+    )
+
+
+def _learn_spec(items: pd.DataFrame, schema: Schema, text_dim: int) -> ContentSpec:
+    numbers = {}
+    for column in schema.columns("items", Role.NUMBER):
+        values = items[column].to_numpy(np.float64)
+        known = values[~np.isnan(values)]
+        numbers[column] = (float(known.mean()), float(known.std()) or 1.0) if len(known) else (0.0, 1.0)
+    vectors = {column: len(items[column].iloc[0]) for column in schema.columns("items", Role.VECTOR)}
+    categorical = [*schema.columns("items", Role.CATEGORY), *schema.columns("items", Role.CATEGORICAL)]
+    tokens = {
+        f"{column}={value}" for column in categorical for values in items[column] for value in _values(values)
+    }
+    return ContentSpec(text_dim, numbers, vectors, tuple(categorical), tuple(sorted(tokens)))
+
+
+def _category_ids(spec: ContentSpec, items: pd.DataFrame) -> np.ndarray:
+    ids = {token: place + 1 for place, token in enumerate(spec.vocabulary)}
+    rows = [
+        [
+            ids[token]
+            for column, values in zip(spec.categorical, row, strict=True)
+            for value in _values(values)
+            if (token := f"{column}={value}") in ids
+        ][:SLOTS]
+        for row in zip(*(items[column] for column in spec.categorical), strict=True)
+    ] or [[]] * len(items)
+    table = np.zeros((len(items) + 1, max(1, *map(len, rows))), np.int32)
+    for place, row in enumerate(rows):
+        table[place + 1, : len(row)] = row
+    return table
+
+
+def _values(values: str) -> list[str]:
+    return [value.strip() for value in values.split(MULTI_VALUE) if value.strip()]

@@ -1,0 +1,156 @@
+"""What is known of a (history, candidate) pair before anything is learned about ranking: one number for each question.
+
+Everything here is fixed once the retrieval stage is trained, so training lists compute it once and the exported graph
+computes it for each request with the same code.
+"""
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+NAMES = (
+    "retrieval_z", "retrieval_place", "popularity",
+    "language_nearest", "language_mean", "language_last",
+    "vector_nearest", "vector_mean", "vector_last",
+    "co_occurrence", "co_occurrence_recent", "co_occurrence_last",
+    "category_overlap", "history_length",
+)  # fmt: skip
+RECENT = 0.8  # weight of an event relative to the next newer one in the `recent` features
+
+
+@keras.saving.register_keras_serializable(package="tfrec")
+class PairFeatures(keras.layers.Layer):
+    """History and candidates → one feature vector a candidate, in the order of `NAMES`.
+
+    Args:
+        items: rows, padding row 0 included.
+        dim: size of the retrieval stage's item vectors.
+        text_dim: size of the language vectors, 0 = none.
+        neighbours: co-occurring items kept for each item.
+        categories: size of the category vocabulary with its padding id 0; 0 = none.
+        slots: category ids of one item.
+    """
+
+    def __init__(
+        self, items: int, dim: int, *, text_dim: int, neighbours: int, categories: int, slots: int, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.items, self.dim, self.text_dim = items, dim, text_dim
+        self.neighbours, self.categories, self.slots = neighbours, categories, slots
+        shapes = {
+            "vectors": (items, dim), "language": (items, text_dim), "popularity": (items,),
+            "cosine": (items, neighbours),
+        }  # fmt: skip
+        self.tables = {name: self._table(name, shape, "float32") for name, shape in shapes.items()}
+        for name, width in (("neighbour", neighbours), ("category", slots)):
+            self.tables[name] = self._table(name, (items, width), "int32")
+        self.built = True
+
+    def _table(self, name: str, shape: tuple[int, ...], dtype: str) -> Any:
+        return self.add_weight(shape=shape, dtype=dtype, initializer="zeros", trainable=False, name=name)
+
+    def set_tables(self, *, counts: np.ndarray, **tables: Any) -> None:
+        """Fill the tables: counts int `[items]` (training interactions), and by name `vectors`, `language`, `category`,
+        `neighbour` and `cosine`, each `[items, …]` as in the constructor."""
+        popularity = np.log1p(counts)
+        spread = popularity[1:].std() or 1.0
+        self.tables["popularity"].assign((popularity - popularity[1:].mean()) / spread)
+        for name, values in tables.items():
+            self.tables[name].assign(values)
+
+    def call(self, history: tf.Tensor, candidates: tf.Tensor, retrieval_score: tf.Tensor) -> tf.Tensor:
+        """int32 `[batch, length]`, int32 `[batch, list]` (0 = none), float32 `[batch, list]` → `[batch, list, features]`.
+
+        Retrieval scores are best first within a list.
+        """
+        length = tf.reduce_sum(tf.cast(history > 0, tf.float32), 1)[:, None]
+        groups = [
+            self._retrieval(candidates, retrieval_score),
+            [tf.gather(self.tables["popularity"].value, candidates)],
+            self._similarity("language", history, candidates),
+            self._similarity("vectors", history, candidates),
+            self._co_occurrence(history, candidates),
+            [self._category_overlap(history, candidates)],
+            [tf.broadcast_to(tf.math.log1p(length) / 4.0, tf.shape(retrieval_score))],
+        ]
+        return tf.stack([feature for group in groups for feature in group], -1)
+
+    def _retrieval(self, candidates: tf.Tensor, score: tf.Tensor) -> list[tf.Tensor]:
+        """The score in standard deviations from the list's mean, and the logarithm of the place in the list."""
+        present = tf.cast(candidates > 0, tf.float32)
+        count = tf.maximum(tf.reduce_sum(present, 1, keepdims=True), 1.0)
+        score = tf.where(candidates > 0, score, 0.0)
+        mean = tf.reduce_sum(score, 1, keepdims=True) / count
+        centred = (score - mean) * present
+        deviation = tf.sqrt(tf.reduce_sum(centred**2, 1, keepdims=True) / count + 1e-6)
+        place = tf.math.log(tf.cast(tf.range(1, tf.shape(score)[1] + 1), tf.float32))[None] / 4.0
+        return [centred / deviation, tf.broadcast_to(place, tf.shape(score))]
+
+    def _similarity(self, table: str, history: tf.Tensor, candidates: tf.Tensor) -> list[tf.Tensor]:
+        """Inner products of a candidate with the history: the largest, the recency-weighted mean, the last event's."""
+        vectors = self.tables[table].value
+        if not vectors.shape[1]:
+            return [tf.zeros(tf.shape(candidates))] * 3
+        events = tf.gather(vectors, history)
+        products = tf.matmul(tf.gather(vectors, candidates), events, transpose_b=True)
+        seen = (history > 0)[:, None, :]
+        nearest = tf.reduce_max(tf.where(seen, products, tf.float32.min), 2)
+        nearest = tf.where(tf.reduce_any(seen, 2), nearest, 0.0)
+        weight = _recency(history)[:, None, :]
+        mean = tf.reduce_sum(products * weight, 2) / tf.maximum(tf.reduce_sum(weight, 2), 1e-6)
+        last = tf.reduce_sum(products * _is_last(history)[:, None, :], 2)
+        return [nearest, mean, last]
+
+    def _co_occurrence(self, history: tf.Tensor, candidates: tf.Tensor) -> list[tf.Tensor]:
+        """Item-kNN scores of the candidates: over the whole history, weighted by recency, for the last event."""
+        batch = tf.shape(history)[0]
+        near, cosine = (tf.gather(self.tables[name].value, history) for name in ("neighbour", "cosine"))
+        line = tf.range(batch)[:, None]
+        cells = tf.reshape(line[..., None] * self.items + near, [-1])
+        wanted = tf.reshape(line * self.items + candidates, [-1])
+        known = tf.cast(history > 0, tf.float32)
+
+        def score(weight: tf.Tensor) -> tf.Tensor:
+            """Adds up the cosines of the neighbours of each event, and looks the candidates up in the sum."""
+            total = tf.math.unsorted_segment_sum(
+                tf.reshape(cosine * weight[..., None], [-1]), cells, batch * self.items
+            )
+            return tf.reshape(tf.gather(total, wanted), tf.shape(candidates))
+
+        return [tf.math.log1p(score(known)), score(_recency(history)), score(_is_last(history))]
+
+    def _category_overlap(self, history: tf.Tensor, candidates: tf.Tensor) -> tf.Tensor:
+        """Share of the recent history in the candidate's categories, averaged over them."""
+        if not self.categories:
+            return tf.zeros(tf.shape(candidates))
+        batch, ids = tf.shape(history)[0], tf.gather(self.tables["category"].value, history)
+        weight = _recency(history)
+        weight /= tf.maximum(tf.reduce_sum(weight, 1, keepdims=True), 1e-6)
+        line = tf.range(batch)[:, None, None]
+        shares = tf.math.unsorted_segment_sum(
+            tf.reshape(tf.broadcast_to(weight[..., None], tf.shape(ids)), [-1]),
+            tf.reshape(line * self.categories + ids, [-1]), batch * self.categories,
+        )  # fmt: skip
+        own = tf.gather(self.tables["category"].value, candidates)
+        present = tf.cast(own > 0, tf.float32)
+        share = tf.gather(shares, line * self.categories + own) * present
+        return tf.reduce_sum(share, 2) / tf.maximum(tf.reduce_sum(present, 2), 1.0)
+
+    def get_config(self) -> dict[str, Any]:
+        names = ("items", "dim", "text_dim", "neighbours", "categories", "slots")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+
+def _recency(history: tf.Tensor) -> tf.Tensor:
+    """Weight 1 for the newest event of each line, `RECENT` for the one before, and so on; 0 for padding."""
+    present = tf.cast(history > 0, tf.float32)
+    age = tf.reduce_sum(present, 1, keepdims=True) - tf.cumsum(present, 1)
+    return present * RECENT**age
+
+
+def _is_last(history: tf.Tensor) -> tf.Tensor:
+    """1 at the newest event of each line."""
+    present = tf.cast(history > 0, tf.float32)
+    return present * tf.cast(tf.equal(tf.cumsum(present, 1), tf.reduce_sum(present, 1, keepdims=True)), tf.float32)

@@ -1,0 +1,77 @@
+"""Trains the recall stage on histories: builds the towers for a catalogue, batches events, stops by validation."""
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfrec.config import RetrievalConfig
+from tfrec.data.histories import Histories
+from tfrec.data.item_content import ItemContent
+from tfrec.data.pipeline import next_item_batches
+from tfrec.data.splits import Targets
+from tfrec.retrieval.candidate_tower import CandidateTower
+from tfrec.retrieval.query_tower import QueryTower
+from tfrec.retrieval.two_tower import TwoTower
+from tfrec.retrieval.validation import FullCatalogueNdcg
+
+MONITOR = "val_ndcg@10"
+
+
+def build_two_tower(histories: Histories, content: ItemContent, config: RetrievalConfig) -> TwoTower:
+    """An untrained, compiled model for a catalogue and its users."""
+    items = len(content.table)
+    spec = content.spec
+    candidate = CandidateTower(
+        items, config.dim, content_dim=spec.content_dim, categories=len(spec.vocabulary) + 1 if spec.vocabulary else 0,
+        slots=content.category.shape[1], id_dropout=config.id_dropout,
+    )  # fmt: skip
+    query = QueryTower(
+        len(histories) + 1 if config.user_id else 0, config.length, blocks=config.blocks, heads=config.heads,
+        dropout=config.dropout,
+    )  # fmt: skip
+    model = TwoTower(candidate, query, temperature=config.temperature, negatives=config.negatives)
+    model.set_items(np.concatenate([[0], histories.counts(items - 1)]), content.table, content.category)
+    optimizer = keras.optimizers.AdamW(config.learning_rate, weight_decay=config.weight_decay, global_clipnorm=5.0)
+    model.compile(optimizer=optimizer, jit_compile=False)
+    return model
+
+
+def fit_retrieval(
+    histories: Histories,
+    content: ItemContent,
+    config: RetrievalConfig,
+    *,
+    seed: int,
+    valid: Targets | None = None,
+    seen: Histories | None = None,
+    epochs: int | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> tuple[TwoTower, int]:
+    """Trains the two towers.
+
+    Args:
+        histories: what may be learned from.
+        content: of the catalogue.
+        config: settings.
+        seed: of weights, shuffling and sampling.
+        valid: targets that decide when to stop; without them all epochs are run.
+        seen: what validation masks, where that is more than `histories`.
+        epochs: how many to run, where that is known already.
+        callbacks: further ones, such as a progress bar.
+
+    Returns:
+        the model and the number of epochs that its weights have seen.
+    """
+    keras.utils.set_random_seed(seed)
+    model = build_two_tower(histories, content, config)
+    batches = next_item_batches(histories, config.length, config.batch_events, seed)
+    watch: list[keras.callbacks.Callback] = []
+    if valid is not None and len(valid):
+        stop = keras.callbacks.EarlyStopping(MONITOR, mode="max", patience=config.patience, restore_best_weights=True)
+        watch = [FullCatalogueNdcg(histories, valid, config.length, seen=seen), stop]
+    history = model.fit(batches, epochs=epochs or config.epochs, verbose=0, callbacks=[*watch, *callbacks])
+    if not watch:
+        return model, len(history.epoch)
+    return model, int(np.argmax(history.history[MONITOR])) + 1
