@@ -1,11 +1,13 @@
 """What a ranker is trained to get right: single items, pairs, or the whole list.
 
-Every loss takes labels and scores `[batch, list]` and gives one value for each list, so that a Keras `sample_weight`
-`[batch]` weighs lists and a long list counts no more than a short one. **A label below 0 masks its place** (padding):
-the score there has no influence and gets no gradient. A list that cannot teach the order of anything (all masked, or
-all labels equal for a pair loss, or no relevant item for a list loss) has the loss 0 and the gradient 0.
+Every loss takes labels and scores `[batch, list]` and gives one value for each list, so that a Keras
+`sample_weight` `[batch]` weighs lists and a long list counts no more than a short one. **A label below 0
+masks its place** (padding): the score there has no influence and gets no gradient. A list that cannot teach
+the order of anything (all masked, or all labels equal for a pair loss, or no relevant item for a list loss)
+has the loss 0 and the gradient 0.
 
-`make_loss(name)` gives one by name. Formulas: y = labels, s = scores, sums run over the unmasked places of one list.
+`make_loss(name)` gives one by name. Formulas: y = labels, s = scores, sums run over the unmasked places of
+one list.
 """
 
 import math
@@ -20,32 +22,36 @@ Tensor = Any
 
 
 def pointwise_loss(labels: Tensor, scores: Tensor, *, mask: Tensor) -> Tensor:
-    """Mean binary cross-entropy of the unmasked items: `−mean_i [y_i log σ(s_i) + (1 − y_i) log(1 − σ(s_i))]`.
+    """Mean binary cross-entropy of the unmasked items: `−mean_i [y_i log σ(s_i) + (1 − y_i) log(1 −
+    σ(s_i))]`.
 
-    Labels and scores float `[batch, list]`, mask bool `[batch, list]` → `[batch]`. A label above 1 counts as 1.
+    Labels and scores float `[batch, list]`, mask bool `[batch, list]` → `[batch]`. A label above 1 counts as
+    1.
     """
     losses = ops.binary_crossentropy(ops.minimum(labels, 1.0), scores, from_logits=True)
     return _mean(losses, ops.cast(mask, scores.dtype))
 
 
 def listwise_softmax_loss(labels: Tensor, scores: Tensor, *, mask: Tensor) -> Tensor:
-    """Cross-entropy between the labels' shares and the softmax of the scores: `−Σ_i y_i/Σ_j y_j · log softmax(s)_i`.
+    """Cross-entropy between the labels' shares and the softmax of the scores: `−Σ_i y_i/Σ_j y_j · log
+    softmax(s)_i`.
 
-    Labels and scores float `[batch, list]`, mask bool `[batch, list]` → `[batch]`, in nats. 0 without a positive label.
-    ListNet's top-one loss (Cao et al. 2007, "Learning to Rank: From Pairwise Approach to Listwise Approach") with linear
-    gains; with one positive it is the sampled softmax.
+    Labels and scores float `[batch, list]`, mask bool `[batch, list]` → `[batch]`, in nats. 0 without a
+    positive label. ListNet's top-one loss (Cao et al. 2007, "Learning to Rank: From Pairwise Approach to
+    Listwise Approach") with linear gains; with one positive it is the sampled softmax.
     """
-    log_share = ops.log_softmax(ops.where(mask, scores, _far_below(scores)))
+    log_share = ops.log_softmax(ops.where(mask, scores, -1e4))
     return _mean(-ops.where(mask, log_share, 0.0), labels)
 
 
 def approx_ndcg_loss(labels: Tensor, scores: Tensor, *, mask: Tensor, temperature: float = 0.1) -> Tensor:
-    """`1 − Σ_i (2^y_i − 1) / log2(1 + r_i) / maxDCG` with the soft rank `r_i = 1 + Σ_{j≠i} σ((s_j − s_i) / temperature)`.
+    """`1 − Σ_i (2^y_i − 1) / log2(1 + r_i) / maxDCG` with the soft rank `r_i = 1 + Σ_{j≠i} σ((s_j − s_i) /
+    temperature)`.
 
-    Labels and scores float `[batch, list]`, mask bool `[batch, list]` → `[batch]` in [0, 1). Equal scores share the mean
-    of their ranks. 0 without a positive label.
-    Qin, Liu & Li 2010, "A General Approximation Framework for Direct Optimization of Information Retrieval Measures";
-    the temperature as in Bruch et al. 2019, "Revisiting Approximate Metric Optimization in the Age of Deep Neural Networks".
+    Labels and scores float `[batch, list]`, mask bool `[batch, list]` → `[batch]` in [0, 1). Equal scores
+    share the mean of their ranks. 0 without a positive label. Qin, Liu & Li 2010, "A General Approximation
+    Framework for Direct Optimization of Information Retrieval Measures"; the temperature as in Bruch et al.
+    2019, "Revisiting Approximate Metric Optimization in the Age of Deep Neural Networks".
     """
     others = ops.cast(mask, scores.dtype)[:, None, :]
     ahead = ops.sigmoid((scores[:, None, :] - scores[:, :, None]) / temperature) * others
@@ -82,18 +88,25 @@ class PointwiseLoss(RankingLoss):
 class PairwiseHingeLoss(RankingLoss):
     """Mean over the pairs with y_i > y_j of `max(0, 1 − (s_i − s_j))`, by keras-rs. Equal labels make no pair."""
 
-    formula = keras_rs.losses.PairwiseHingeLoss
+    pairs = keras_rs.losses.PairwiseHingeLoss()
 
     def per_list(self, labels: Tensor, scores: Tensor, mask: Tensor) -> Tensor:
-        losses, pairs = self.formula().compute_unreduced_loss(labels, scores, mask)
-        return _mean(ops.reshape(losses, _flat(losses)), ops.reshape(pairs, _flat(pairs)))
+        losses, is_pair = self.pairs.compute_unreduced_loss(labels, scores, mask)
+        return ops.divide_no_nan(ops.sum(losses * is_pair, axis=(1, 2)), ops.sum(is_pair, axis=(1, 2)))
+
+
+class _SmoothLogistic(keras_rs.losses.PairwiseLogisticLoss):
+    """The same value as keras-rs, but its gradient at equal scores is −1/2, not 0: a ranker may start from all zeros."""
+
+    def pairwise_loss(self, pairwise_logits: Tensor) -> Tensor:
+        return ops.softplus(-pairwise_logits)
 
 
 @keras.saving.register_keras_serializable("tfrec")
 class PairwiseLogisticLoss(PairwiseHingeLoss):
-    """Mean over the pairs with y_i > y_j of `log(1 + exp(−(s_i − s_j)))`, by keras-rs (RankNet, Burges et al. 2005)."""
+    """Mean over the pairs with y_i > y_j of `log(1 + exp(−(s_i − s_j)))` (RankNet, Burges et al. 2005), by keras-rs."""
 
-    formula = keras_rs.losses.PairwiseLogisticLoss
+    pairs = _SmoothLogistic()
 
 
 @keras.saving.register_keras_serializable("tfrec")
@@ -102,3 +115,81 @@ class ListwiseSoftmaxLoss(RankingLoss):
 
     def per_list(self, labels: Tensor, scores: Tensor, mask: Tensor) -> Tensor:
         return listwise_softmax_loss(labels, scores, mask=mask)
+
+
+@keras.saving.register_keras_serializable("tfrec")
+class ListMLELoss(RankingLoss):
+    """`Σ_i [log Σ_{j≥i} exp(s_j) − s_i]` over the items sorted by falling label, by keras-rs (Xia et al.
+    2008).
+
+    It learns a whole order, so it is meant for graded labels. Equal labels are put in a new random order each
+    time, as in the paper: in their given order the loss would teach the accidental order of the candidates.
+
+    Args:
+        seed: of the random order.
+    """
+
+    likelihood = keras_rs.losses.ListMLELoss()
+
+    def __init__(self, seed: int = 0, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def per_list(self, labels: Tensor, scores: Tensor, mask: Tensor) -> Tensor:
+        order = ops.argsort(keras.random.uniform(ops.shape(labels), seed=self.seed_generator))
+        labels, scores, mask = (ops.take_along_axis(x, order, axis=1) for x in (labels, scores, mask))
+        return self.likelihood.compute_unreduced_loss(labels, scores, mask)[0][:, 0]
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"seed": self.seed}
+
+
+@keras.saving.register_keras_serializable("tfrec")
+class ApproxNDCGLoss(RankingLoss):
+    """See `approx_ndcg_loss`.
+
+    Args:
+        temperature: in units of the score; a smaller one is nearer to NDCG and has steeper gradients.
+    """
+
+    def __init__(self, temperature: float = 0.1, **kwargs: Any):
+        super().__init__(**kwargs)
+        if temperature <= 0:
+            raise ValueError(f"`temperature` must be positive. Received: {temperature}")
+        self.temperature = temperature
+
+    def per_list(self, labels: Tensor, scores: Tensor, mask: Tensor) -> Tensor:
+        return approx_ndcg_loss(labels, scores, mask=mask, temperature=self.temperature)
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"temperature": self.temperature}
+
+
+LOSSES: dict[str, type[RankingLoss]] = {
+    "pointwise": PointwiseLoss,
+    "pairwise": PairwiseLogisticLoss,
+    "pairwise_hinge": PairwiseHingeLoss,
+    "pairwise_logistic": PairwiseLogisticLoss,
+    "listwise": ListwiseSoftmaxLoss,
+    "listwise_softmax": ListwiseSoftmaxLoss,
+    "list_mle": ListMLELoss,
+    "approx_ndcg": ApproxNDCGLoss,
+}
+
+
+def make_loss(name: str) -> RankingLoss:
+    """The loss called `name`, a key of `LOSSES`; "pairwise" is the logistic one, "listwise" the softmax."""
+    if name not in LOSSES:
+        raise ValueError(f"`name` must be one of {', '.join(LOSSES)}. Received: {name!r}")
+    return LOSSES[name]()
+
+
+def _mean(values: Tensor, weights: Tensor) -> Tensor:
+    """Weighted mean of every list, 0 where the weights are all 0: `[batch, list]` → `[batch]`."""
+    return ops.divide_no_nan(ops.sum(values * weights, axis=-1), ops.sum(weights, axis=-1))
+
+
+def _discounted(gain: Tensor, rank: Tensor) -> Tensor:
+    """DCG `[batch]` of gains at (soft) ranks counted from 1."""
+    return ops.sum(gain * math.log(2) / ops.log1p(rank), axis=-1)

@@ -1,4 +1,9 @@
-"""Encoding many texts: alike lengths together, so that little time goes into padding."""
+"""Encoding many texts: alike lengths together, a batch padded to its own longest text, so that little time is
+padding.
+
+XLA was tried and left out: per batch it is as fast as the plain graph on a CPU (both within noise of one
+another from 16 to 128 tokens), and it compiles every padded length anew for 2 to 4 seconds.
+"""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -21,7 +26,7 @@ def encode_in_steps(
 
     Logs how many texts were cut to the encoder's `sequence_length`.
     """
-    lengths = piece_counts(encoder, texts)
+    lengths = token_counts(encoder, texts)
     _report_cuts(lengths, encoder.sequence_length)
     order = np.argsort(lengths, kind="stable")
     steps = [order[start : start + batch] for start in range(0, len(order), batch)]
@@ -29,7 +34,7 @@ def encode_in_steps(
         yield places, encoder.forward(tf.constant([texts[i] for i in places])).numpy()
 
 
-def piece_counts(encoder: "TextEncoder", texts: Sequence[str]) -> np.ndarray:
+def token_counts(encoder: "TextEncoder", texts: Sequence[str]) -> np.ndarray:
     """Tokens of every text, [CLS] and [SEP] included, before any cut: int64 `[n]`."""
     parts = [texts[start : start + 1024] for start in range(0, len(texts), 1024)]
     counts = [encoder.pieces(tf.constant(part)).row_lengths().numpy() + 2 for part in parts]

@@ -2,9 +2,9 @@
 
     FOLDER/<encoder fingerprint>/<sha256 of the content>.npy    records (key = sha256 of the text, vector)
 
-A shard is written aside and renamed, and never changed afterwards: a killed run leaves whole shards and at most a stray
-temporary file, and processes that write at the same time do not meet. Its name is its checksum, so a damaged shard is
-found when it is read, removed, and its texts are encoded again.
+A shard is written aside and renamed, and never changed afterwards: a killed run leaves whole shards and at
+most a stray temporary file, and processes that write at the same time do not meet. Its name is its checksum,
+so a damaged shard is found when it is read, removed, and its texts are encoded again.
 """
 
 import hashlib

@@ -1,7 +1,8 @@
 """Text → vectors: the language model as one Keras layer, strings in, unit vectors out.
 
-The graph holds ops of TensorFlow core and tensorflow-text only, so a stock TensorFlow Serving runs it. Item texts are
-encoded once (`encode`, and `tfrec.text.cache` keeps the result on disk); a request's free text is encoded live (`call`).
+The graph holds ops of TensorFlow core and tensorflow-text only, so a stock TensorFlow Serving runs it. Item
+texts are encoded once (`encode`, and `tfrec.text.cache` keeps the result on disk); a request's free text is
+encoded live (`call`).
 """
 
 import hashlib
@@ -23,9 +24,9 @@ from tfrec.text.sources import POOLINGS, load_language_model
 class TextEncoder(keras.layers.Layer):
     """A string tensor `[batch]` → L2-normalised float32 vectors `[batch, dim]`.
 
-    A text is cut to `sequence_length` tokens ([CLS] and [SEP] included), a batch is padded to its longest text only, and
-    the token vectors are pooled without the padding. A text without any token (empty, or spaces only) gets the zero
-    vector: it is similar to nothing.
+    A text is cut to `sequence_length` tokens ([CLS] and [SEP] included), a batch is padded to its longest
+    text only, and the token vectors are pooled without the padding. A text without any token (empty, or
+    spaces only) gets the zero vector: it is similar to nothing.
 
     Args:
         backbone: a KerasHub backbone with `token_ids` and `padding_mask` inputs, such as BertBackbone.
@@ -106,7 +107,7 @@ class TextEncoder(keras.layers.Layer):
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
     def forward(self, texts: tf.Tensor) -> tf.Tensor:
-        """The vectors of one batch without training, `[batch]` → `[batch, dim]`, as one compiled graph."""
+        """The vectors of one batch without training, `[batch]` → `[batch, dim]`, as one graph."""
         return self.call(texts)
 
     def encode(self, texts: Sequence[str], *, batch: int = 64, progress: bool = False) -> np.ndarray:

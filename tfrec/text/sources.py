@@ -1,7 +1,7 @@
 """Where a language model comes from: a name becomes a backbone, a tokenizer and a pooling.
 
-A name is a folder (Hugging Face or KerasHub format), a KerasHub preset, or an alias of a separately installed package.
-A name that is none of these is refused at once: no hub is asked about a mistyped path.
+A name is a folder (Hugging Face or KerasHub format), a KerasHub preset, or an alias of a separately installed
+package. A name that is none of these is refused at once: no hub is asked about a mistyped path.
 """
 
 import hashlib
