@@ -49,9 +49,8 @@ class CleaningReport:
 
 def report_of(*findings: tuple[str, SupportsInt, str]) -> CleaningReport:
     """A report of the findings whose count is not 0."""
-    return CleaningReport(
-        tuple(Finding(kind, int(count), outcome) for kind, count, outcome in findings if int(count))
-    )
+    met = (Finding(kind, int(count), outcome) for kind, count, outcome in findings)
+    return CleaningReport(tuple(finding for finding in met if finding.count))
 
 
 def such_as(outcome: str, values: pd.Series) -> str:
@@ -70,19 +69,14 @@ def clean_interactions(rows: pd.DataFrame) -> tuple[pd.DataFrame, CleaningReport
     time = seconds(rows["timestamp"])
     no_time = np.isnan(time) & ~no_user & ~no_item
     usable = ~(no_user | no_item | no_time)
+    wrong_times = such_as("dropped", rows["timestamp"][no_time])
     found = report_of(
         ("interactions with an empty user_id", no_user.sum(), "dropped"),
         ("interactions with an empty item_id", (no_item & ~no_user).sum(), "dropped"),
-        (
-            "interactions with an unparsable timestamp",
-            no_time.sum(),
-            such_as("dropped", rows["timestamp"][no_time]),
-        ),
+        ("interactions with an unparsable timestamp", no_time.sum(), wrong_times),
     )
     if not usable.any():
-        raise DatasetError(
-            f"interactions: none of the {len(rows)} rows is usable.\n{found}\nRepair the file."
-        )
+        raise DatasetError(f"interactions: none of the {len(rows)} rows is usable. Repair them.\n{found}")
     order = np.flatnonzero(usable)[np.argsort(time[usable], kind="stable")]
     rows = rows.assign(timestamp=time).iloc[order].reset_index(drop=True)
     return rows, found + _repetitions(rows)
@@ -102,11 +96,7 @@ def clean_entities(rows: pd.DataFrame, key: str) -> tuple[pd.DataFrame, Cleaning
     again = rows[key].duplicated().to_numpy()
     found = report_of(
         (f"{table} with an empty {key}", empty.sum(), "dropped"),
-        (
-            f"duplicate {table}",
-            again.sum(),
-            such_as("dropped, the first row of each id stays", rows[key][again]),
-        ),
+        (f"duplicate {table}", again.sum(), such_as("dropped, the first row stays", rows[key][again])),
     )
     return rows[~again].reset_index(drop=True), found
 

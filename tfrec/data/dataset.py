@@ -17,9 +17,9 @@ import pandas as pd
 import pyarrow as pa
 
 from tfrec.data.cleaning import CleaningReport, clean_entities, clean_interactions, report_of, such_as
-from tfrec.data.columns import as_role
+from tfrec.data.columns import STRINGS, as_role
 from tfrec.data.errors import DatasetError
-from tfrec.data.inference import infer_schema
+from tfrec.data.inference import KEYS, infer_schema
 from tfrec.data.item_text import clean_text, item_text, text_columns
 from tfrec.data.readers import IDS, find_table, plain_table, read_table
 from tfrec.schema import Role, Schema, SchemaError, read_roles
@@ -27,7 +27,6 @@ from tfrec.schema import Role, Schema, SchemaError, read_roles
 __all__ = ["Dataset", "DatasetError", "load_dataset", "make_dataset"]
 
 BUILT_IN = {"movielens": Path(__file__).parent / "movielens"}
-KEYS = {*IDS, "timestamp"}
 TITLES = ("title", "name", "headline")
 
 
@@ -72,29 +71,25 @@ class Dataset:
 
     def item_titles(self) -> list[str]:
         """A short name for each item: its title, else the first words that it has, else its id."""
-        columns = [name for name in TITLES if name in self.schema.items] or self.schema.columns(
-            "items", Role.TEXT
-        )[:1]
-        titles = map(clean_text, self.items[columns[0]].astype(str)) if columns else [""] * len(self.items)
-        return [title or item_id for title, item_id in zip(titles, self.item_ids, strict=True)]
+        readable = [column for column in self.items if self.schema.items.get(column) in STRINGS]
+        for column in [name for name in TITLES if name in readable] + self.schema.columns("items", Role.TEXT):
+            titles = map(clean_text, self.items[column].astype(object))
+            return [title or item_id for title, item_id in zip(titles, self.item_ids, strict=True)]
+        return list(self.item_ids)
 
     def item_vectors(self, column: str) -> np.ndarray:
         """A vector column as float32 `[items, width]`."""
-        if self.schema.items.get(column) != Role.VECTOR:
-            raise DatasetError(
-                f"`column` must be one of {self.schema.columns('items', Role.VECTOR)}. Received: {column!r}"
-            )
+        columns = self.schema.columns("items", Role.VECTOR)
+        if column not in columns:
+            raise DatasetError(f"`column` must be one of {columns}. Received: {column!r}")
         return np.stack(self.items[column].to_list())
 
     def coded_interactions(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Users (int32), item positions (int32) and times (float64), each `[interactions]`, in time order."""
-        user = pd.Index(self.user_ids).get_indexer(self.interactions["user_id"].astype(object))
-        item = pd.Index(self.item_ids).get_indexer(self.interactions["item_id"].astype(object))
-        return (
-            user.astype(np.int32),
-            item.astype(np.int32),
-            self.interactions["timestamp"].to_numpy(np.float64),
-        )
+        rows = self.interactions
+        user = pd.Index(self.user_ids).get_indexer(rows["user_id"].astype(object)).astype(np.int32)
+        item = pd.Index(self.item_ids).get_indexer(rows["item_id"].astype(object)).astype(np.int32)
+        return user, item, np.asarray(rows["timestamp"], np.float64)
 
     def fingerprint(self) -> str:
         """SHA-256 of all values and roles: equal data gives an equal fingerprint, wherever it lies."""
@@ -120,14 +115,11 @@ def load_dataset(source: str | Path) -> Dataset:
     """
     folder = BUILT_IN.get(str(source), Path(source))
     if not folder.is_dir():
-        raise DatasetError(
-            f"{source}: no such folder. Give a dataset folder, or one of: {', '.join(BUILT_IN)}."
-        )
+        raise DatasetError(f"{source}: no such folder. Give a dataset folder, or one of: {[*BUILT_IN]}.")
     names = ["interactions", "items"] + ["users"] * (find_table(folder, "users") is not None)
     tables = {name: read_table(folder, name) for name in names}
-    roles = _given_roles(
-        folder / "schema.yaml", {column for table in tables.values() for column in table} - KEYS
-    )
+    known = {column for table in tables.values() for column in table} - {*KEYS}
+    roles = _given_roles(folder / "schema.yaml", known)
     try:
         return _assembled(tables, folder.resolve().name, roles)
     except (DatasetError, SchemaError) as error:
@@ -151,12 +143,11 @@ def make_dataset(
         DatasetError: the tables cannot be a dataset.
     """
     given = {"interactions": interactions, "items": items} | ({} if users is None else {"users": users})
-    return _assembled(
-        {key: _plain_frame(table, key) for key, table in given.items()}, name, dict(roles or {})
-    )
+    tables = {key: _plain_frame(table, key) for key, table in given.items()}
+    return _assembled(tables, name, roles or {})
 
 
-def _assembled(tables: dict[str, pd.DataFrame], name: str, roles: dict[str, Role]) -> Dataset:
+def _assembled(tables: dict[str, pd.DataFrame], name: str, roles: Mapping[str, Role]) -> Dataset:
     """Cleans plain tables and puts them into catalogue order."""
     interactions, found = clean_interactions(tables["interactions"])
     items, found_items = _catalogue(tables["items"], interactions["item_id"].drop_duplicates())
@@ -165,9 +156,7 @@ def _assembled(tables: dict[str, pd.DataFrame], name: str, roles: dict[str, Role
     items, found_values = _in_roles(items, schema, "items")
     users, found_profiles = _in_roles(users, schema, "users")
     silent = sum(not text for text in _item_texts(items, schema))
-    found_silent = report_of(
-        ("items without any text", silent, "kept; nothing but behaviour tells them apart")
-    )
+    found_silent = report_of(("items without any text", silent, "kept, known by behaviour only"))
     report = found + found_items + found_users + found_values + found_profiles + found_silent
     return Dataset(name, interactions, items, users, schema, report, reasons)
 
@@ -234,6 +223,8 @@ def _item_texts(items: pd.DataFrame, schema: Schema) -> list[str]:
 def _content(values: pd.Series) -> bytes:
     if pd.api.types.is_numeric_dtype(values):
         return np.ascontiguousarray(values.to_numpy(np.float64, na_value=np.nan)).tobytes()
-    if isinstance(values.iloc[0], np.ndarray):
-        return np.concatenate(values.to_list()).tobytes()
-    return "\x1f".join(map(str, values.astype(object))).encode("utf-8", "surrogatepass")
+    texts = (
+        value.tobytes().hex() if isinstance(value, np.ndarray) else str(value)
+        for value in values.astype(object)
+    )
+    return "\x1f".join(texts).encode()

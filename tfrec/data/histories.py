@@ -133,7 +133,7 @@ def histories(dataset: Dataset, repeats: Repeats = "first") -> Histories:
     return Histories(item[order].astype(np.int32), start.astype(np.int64), time[order])
 
 
-def training_windows(h: Histories, length: int) -> np.ndarray:
+def training_windows(h: Histories, length: int) -> tuple[np.ndarray, np.ndarray]:
     """Cuts every user's sequence in windows of `length + 1` items; each step t → t + 1 is in exactly one.
 
     Neighbouring windows of a user share one item. They are cut from the newest item backwards, so that the
@@ -141,7 +141,7 @@ def training_windows(h: Histories, length: int) -> np.ndarray:
     with fewer than two items give none.
 
     Returns:
-        int32 `[windows, length + 1]` ROWS, zeros at the right.
+        int32 `[windows, length + 1]` ROWS, zeros at the right, and the user of each window, int32 `[windows]`.
     """
     if length < 1:
         raise ValueError(f"`length` must be at least 1. Received: {length}")
@@ -150,7 +150,7 @@ def training_windows(h: Histories, length: int) -> np.ndarray:
     from_newest = np.repeat(np.cumsum(windows), windows) - np.arange(len(owner)) - 1
     stop = h.start[owner + 1] - from_newest * length
     first = np.maximum(stop - length - 1, h.start[owner])
-    return _left_aligned_rows(h.item, first, stop - first, length + 1)
+    return _left_aligned_rows(h.item, first, stop - first, length + 1), owner.astype(np.int32)
 
 
 def check_repeats(repeats: str) -> None:

@@ -20,6 +20,7 @@ CATEGORY_NAMES = ("category", "categories", "genres", "brand")
 TEXT_NAMES = ("title", "name", "description", "text", "summary", "plot", "overview", "headline", "body")
 TAG_NAMES = ("tags", "keywords")
 LABEL_NAMES = ("rating", "event", "quantity")
+KEYS = ("user_id", "item_id", "timestamp")
 FEW_VALUES = 1000  # a vocabulary up to here can be an embedding table without care
 FEW_SHARE = 0.5  # different values per filled row: above, a value says little about other rows
 MULTI_SHARE = 0.2  # of "a|b" strings among the values of a multi-valued column
@@ -28,7 +29,7 @@ LONG = 12.0  # words per value of something to read, however often it repeats
 # Scripts without spaces count one word a character.
 WORD = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]|[^\W\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]+")
 
-Guess = tuple[Role, str]
+Guess = tuple[Role, str]  # and why
 
 
 def infer_schema(
@@ -46,34 +47,22 @@ def infer_schema(
     Raises:
         SchemaError: a given column is in no table.
     """
-    given = dict(given or {})
-    columns = {
-        "items": [column for column in items if column != "item_id"],
-        "users": [column for column in users if column != "user_id"],
-        "interactions": [
-            column for column in interactions if column not in ("user_id", "item_id", "timestamp")
-        ],
-    }
-    known = {column for of in columns.values() for column in of}
-    for column in given:
-        check_column(column, known, f"column {column!r}")
+    given = given or {}
+    users, interactions = users.drop(columns="user_id"), interactions.drop(columns=list(KEYS))
     guesses: dict[str, dict[str, Guess]] = {
-        "items": _guess_items(items[columns["items"]], given),
-        "users": {column: guess_role(users[column]) for column in columns["users"]},
-        "interactions": {
-            column: _guess_interaction(interactions[column]) for column in columns["interactions"]
-        },
+        "items": _guess_items(items.drop(columns="item_id"), given),
+        "users": {column: guess_role(values) for column, values in users.items()},
+        "interactions": {column: _guess_interaction(values) for column, values in interactions.items()},
     }
-    for table in guesses.values():
-        table.update(
-            {column: (role, "schema.yaml says so") for column, role in given.items() if column in table}
-        )
-    schema = Schema(
-        **{table: {column: role for column, (role, _) in of.items()} for table, of in guesses.items()}
-    )
-    return schema, {
-        f"{table}.{column}": why for table, of in guesses.items() for column, (_, why) in of.items()
-    }
+    known = {column for table in guesses.values() for column in table}
+    for column, role in given.items():
+        check_column(column, known, f"column {column!r}")
+        for table in guesses.values():
+            if column in table:
+                table[column] = (role, "schema.yaml says so")
+    roles = {table: {column: role for column, (role, _) in of.items()} for table, of in guesses.items()}
+    reasons = {f"{table}.{column}": why for table, of in guesses.items() for column, (_, why) in of.items()}
+    return Schema(**roles), reasons
 
 
 def guess_role(values: pd.Series) -> Guess:
@@ -84,23 +73,20 @@ def guess_role(values: pd.Series) -> Guess:
     if not isinstance(filled.iloc[0], str):
         return _guess_unread(values, filled)
     filled = filled[filled.str.strip() != ""]
-    return _guess_strings(str(values.name), filled) if len(filled) else (Role.IGNORE, "empty")
+    if filled.empty:
+        return Role.IGNORE, "blank"
+    return _guess_strings(str(values.name), filled)
 
 
 def _guess_items(items: pd.DataFrame, given: Mapping[str, Role]) -> dict[str, Guess]:
     """Guesses column by column, then names the one category."""
     guesses = {str(column): guess_role(items[column]) for column in items}
-    chosen = Role.CATEGORY in (role for column, role in given.items() if column in guesses)
+    if Role.CATEGORY in (given.get(column) for column in guesses):
+        return guesses
     for name in CATEGORY_NAMES:
-        if chosen or name not in guesses or name in given:
-            continue
-        filled = _share_filled(items[name])
-        if filled >= 0.5 and guesses[name][0] != Role.VECTOR:
-            guesses[name] = (
-                Role.CATEGORY,
-                f"the first of {', '.join(CATEGORY_NAMES)} that is filled ({filled:.0%})",
-            )
-            chosen = True
+        if name in guesses and name not in given and (filled := _share_filled(items[name])) >= 0.5:
+            why = f"the first of {', '.join(CATEGORY_NAMES)} that is filled ({filled:.0%})"
+            return guesses | {name: (Role.CATEGORY, why)}
     return guesses
 
 

@@ -24,11 +24,8 @@ LIST_LITERAL = re.compile(r"\[\s*(['\"]).*\]|\[\s*\]", re.DOTALL)
 
 def text_columns(schema: Schema) -> list[str]:
     """The columns of an item's text: text in file order, then the category, then categorical columns."""
-    return [
-        column
-        for role in (Role.TEXT, Role.CATEGORY, Role.CATEGORICAL)
-        for column in schema.columns("items", role)
-    ]
+    roles = (Role.TEXT, Role.CATEGORY, Role.CATEGORICAL)
+    return [column for role in roles for column in schema.columns("items", role)]
 
 
 def item_text(values: Mapping[str, str]) -> str:

@@ -46,9 +46,7 @@ def find_table(folder: Path, name: str) -> Path | None:
     """The file of this table, or None."""
     found = [path for path in (folder / f"{name}.parquet", folder / f"{name}.csv") if path.is_file()]
     if len(found) == 2:
-        raise DatasetError(
-            f"{folder}: both {name}.parquet and {name}.csv are there. Keep the one that is meant."
-        )
+        raise DatasetError(f"{folder}: both {name}.parquet and {name}.csv are there. Keep one of them.")
     return found[0] if found else None
 
 
@@ -61,13 +59,10 @@ def plain_table(table: pa.Table, name: str) -> pd.DataFrame:
     table = table.drop_columns([column for column in table.column_names if SAVED_INDEX.fullmatch(column)])
     check_columns(table.column_names, REQUIRED[name])
     if table.num_rows == 0:
-        raise DatasetError(
-            f"the table {name} has columns but no rows. Fill it{' or leave it out' * (name == 'users')}."
-        )
-    columns = {
-        column: (_as_id if column in IDS else _plain_value)(table[column]) for column in table.column_names
-    }
-    return pa.table(columns).to_pandas(ignore_metadata=True)
+        advice = "Fill it or leave it out." if name == "users" else "Fill it."
+        raise DatasetError(f"the table {name} has columns but no rows. {advice}")
+    plain = {name: (_as_id if name in IDS else _plain_value)(table[name]) for name in table.column_names}
+    return pa.table(plain).to_pandas(ignore_metadata=True)
 
 
 def check_columns(columns: list[str], required: tuple[str, ...]) -> None:
@@ -83,17 +78,15 @@ def check_columns(columns: list[str], required: tuple[str, ...]) -> None:
 
 
 def _read_csv(path: Path) -> pa.Table:
-    """Reads strings, then finds the numbers: Arrow would guess from the first block and fail on a later one."""
+    """Reads strings, then finds numbers: Arrow would guess from the first block and fail on a later one."""
+    read = pa.csv.ReadOptions(block_size=1 << 24)  # the longest row that can be read
     parse = pa.csv.ParseOptions(newlines_in_values=True)
-    with pa.csv.open_csv(path, parse_options=parse) as head:
-        names = head.schema.names
-    convert = pa.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False)
-    table = pa.csv.read_csv(path, parse_options=parse, convert_options=convert)
-    names = [name.strip() for name in names]
-    columns = [
-        column if name in IDS else _number_or_text(column)
-        for name, column in zip(names, table.columns, strict=True)
-    ]
+    with pa.csv.open_csv(path, read, parse) as head:
+        types = dict.fromkeys(head.schema.names, pa.string())
+    table = pa.csv.read_csv(path, read, parse, pa.csv.ConvertOptions(column_types=types))
+    names = [name.strip() for name in table.column_names]
+    pairs = zip(names, table.columns, strict=True)
+    columns = [column if name in IDS else _number_or_text(column) for name, column in pairs]
     return pa.Table.from_arrays(columns, names=names)
 
 
@@ -158,6 +151,5 @@ def _joined(values: list[object]) -> str:
 
 def _spelled(column: pa.ChunkedArray, spell: Callable[..., str]) -> pa.ChunkedArray:
     """The column as strings, value by value: for the few types that Arrow cannot cast."""
-    return pa.chunked_array(
-        [[None if value is None else spell(value) for value in column.to_pylist()]], pa.string()
-    )
+    values = [None if value is None else spell(value) for value in column.to_pylist()]
+    return pa.chunked_array([values], pa.string())

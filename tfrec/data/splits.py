@@ -101,7 +101,8 @@ def time_split(h: Histories, *, cuts: tuple[float, float] = (0.8, 0.9)) -> Split
     if not (len(train.item) and len(valid) and len(test)):
         raise DatasetError(
             f"the split 'time' needs interactions before timestamp {moment[0]:.0f}, from there to "
-            f"{moment[1]:.0f}, and after. Received: {len(train.item)}, {len(refit.item) - len(train.item)} and "
+            f"{moment[1]:.0f}, and after. "
+            f"Received: {len(train.item)}, {len(refit.item) - len(train.item)} and "
             f"{len(h.item) - len(refit.item)}. Bring data that spans more time, or use the split 'last-out'."
         )
     return _checked_split(h, train, valid, refit, test)
@@ -135,7 +136,7 @@ def check_no_leakage(
 
 
 def hidden_items(n_items: int, share: float, seed: int) -> np.ndarray:
-    """A random `share` of the catalogue, to be hidden from training and measured as cold, bool `[n_items]`."""
+    """A random `share` of the catalogue, to hide from training and to measure as cold, bool `[n_items]`."""
     if not 0 <= share < 1:
         raise ValueError(f"`share` must lie in [0, 1). Received: {share}")
     hidden = np.zeros(n_items, bool)
