@@ -22,22 +22,19 @@ Tensor = Any
 
 
 def pointwise_loss(labels: Tensor, scores: Tensor, *, mask: Tensor) -> Tensor:
-    """Mean binary cross-entropy of the unmasked items: `−mean_i [y_i log σ(s_i) + (1 − y_i) log(1 −
-    σ(s_i))]`.
+    """Mean binary cross-entropy `−mean_i [y_i log σ(s_i) + (1 − y_i) log(1 − σ(s_i))]`.
 
-    Labels and scores float `[batch, list]`, mask bool `[batch, list]` → `[batch]`. A label above 1 counts as
-    1.
+    Labels and scores float, mask bool, all `[batch, list]` → `[batch]`. A label above 1 counts as 1.
     """
     losses = ops.binary_crossentropy(ops.minimum(labels, 1.0), scores, from_logits=True)
     return _mean(losses, ops.cast(mask, scores.dtype))
 
 
 def listwise_softmax_loss(labels: Tensor, scores: Tensor, *, mask: Tensor) -> Tensor:
-    """Cross-entropy between the labels' shares and the softmax of the scores: `−Σ_i y_i/Σ_j y_j · log
-    softmax(s)_i`.
+    """Cross-entropy of the labels' shares and the scores' softmax: `−Σ_i y_i/Σ_j y_j · log softmax(s)_i`.
 
-    Labels and scores float `[batch, list]`, mask bool `[batch, list]` → `[batch]`, in nats. 0 without a
-    positive label. ListNet's top-one loss (Cao et al. 2007, "Learning to Rank: From Pairwise Approach to
+    Labels and scores float, mask bool, all `[batch, list]` → `[batch]`, in nats. 0 without a positive label.
+    ListNet's top-one loss (Cao et al. 2007, "Learning to Rank: From Pairwise Approach to
     Listwise Approach") with linear gains; with one positive it is the sampled softmax.
     """
     log_share = ops.log_softmax(ops.where(mask, scores, -1e4))
@@ -45,11 +42,11 @@ def listwise_softmax_loss(labels: Tensor, scores: Tensor, *, mask: Tensor) -> Te
 
 
 def approx_ndcg_loss(labels: Tensor, scores: Tensor, *, mask: Tensor, temperature: float = 0.1) -> Tensor:
-    """`1 − Σ_i (2^y_i − 1) / log2(1 + r_i) / maxDCG` with the soft rank `r_i = 1 + Σ_{j≠i} σ((s_j − s_i) /
-    temperature)`.
+    """1 − NDCG with soft ranks: `1 − Σ_i (2^y_i − 1) / log2(1 + r_i) / maxDCG`.
 
-    Labels and scores float `[batch, list]`, mask bool `[batch, list]` → `[batch]` in [0, 1). Equal scores
-    share the mean of their ranks. 0 without a positive label. Qin, Liu & Li 2010, "A General Approximation
+    The soft rank is `r_i = 1 + Σ_{j≠i} σ((s_j − s_i) / temperature)`, so equal scores share the mean of their
+    ranks. Labels and scores float, mask bool, all `[batch, list]` → `[batch]` in [0, 1); 0 without a
+    positive label. Qin, Liu & Li 2010, "A General Approximation
     Framework for Direct Optimization of Information Retrieval Measures"; the temperature as in Bruch et al.
     2019, "Revisiting Approximate Metric Optimization in the Age of Deep Neural Networks".
     """
@@ -64,7 +61,7 @@ def approx_ndcg_loss(labels: Tensor, scores: Tensor, *, mask: Tensor, temperatur
 
 
 class RankingLoss(keras.losses.Loss):
-    """The contract of this module: the mask is read from the labels, and a child computes one value a list."""
+    """The contract of this module: the mask is read from the labels, a child gives one value a list."""
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Labels and scores `[batch, list]` → losses `[batch]`."""
@@ -86,7 +83,7 @@ class PointwiseLoss(RankingLoss):
 
 @keras.saving.register_keras_serializable("tfrec")
 class PairwiseHingeLoss(RankingLoss):
-    """Mean over the pairs with y_i > y_j of `max(0, 1 − (s_i − s_j))`, by keras-rs. Equal labels make no pair."""
+    """Mean over the pairs with y_i > y_j of `max(0, 1 − (s_i − s_j))`, by keras-rs. Equal labels: no pair."""
 
     pairs = keras_rs.losses.PairwiseHingeLoss()
 
@@ -96,7 +93,7 @@ class PairwiseHingeLoss(RankingLoss):
 
 
 class _SmoothLogistic(keras_rs.losses.PairwiseLogisticLoss):
-    """The same value as keras-rs, but its gradient at equal scores is −1/2, not 0: a ranker may start from all zeros."""
+    """keras-rs's values, but a gradient of −1/2 at equal scores, not 0: a ranker may start from zeros."""
 
     def pairwise_loss(self, pairwise_logits: Tensor) -> Tensor:
         return ops.softplus(-pairwise_logits)
@@ -104,7 +101,7 @@ class _SmoothLogistic(keras_rs.losses.PairwiseLogisticLoss):
 
 @keras.saving.register_keras_serializable("tfrec")
 class PairwiseLogisticLoss(PairwiseHingeLoss):
-    """Mean over the pairs with y_i > y_j of `log(1 + exp(−(s_i − s_j)))` (RankNet, Burges et al. 2005), by keras-rs."""
+    """Mean over the pairs with y_i > y_j of `log(1 + exp(−(s_i − s_j)))`, by keras-rs (RankNet)."""
 
     pairs = _SmoothLogistic()
 

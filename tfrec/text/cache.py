@@ -67,14 +67,14 @@ class VectorCache:
             if hashlib.sha256(content).hexdigest() == path.stem:
                 yield np.load(io.BytesIO(content))
             else:
-                log.warning("The cache shard %s is damaged; it is removed and its texts are encoded again", path)
+                log.warning("Damaged cache shard %s: removed, its texts will be encoded again", path)
                 path.unlink(missing_ok=True)
 
 
 def encode_cached(
     encoder: "TextEncoder", texts: Sequence[str], folder: str | Path | None = None, *, progress: bool = False
 ) -> np.ndarray:
-    """Vectors float32 `[n, dim]` of `texts`; only those that the cache lacks are encoded, and saved as they come."""
+    """Vectors float32 `[n, dim]` of `texts`; what the cache lacks is encoded and saved as it comes."""
     cache, fingerprint = VectorCache(folder), encoder.fingerprint
     unique = list(dict.fromkeys(texts))
     vectors, found = cache.get(fingerprint, unique, encoder.dim)

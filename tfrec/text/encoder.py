@@ -36,7 +36,13 @@ class TextEncoder(keras.layers.Layer):
     """
 
     def __init__(
-        self, backbone: Any, tokenizer: Any, *, sequence_length: int = 64, pooling: str = "mean", **kwargs: Any
+        self,
+        backbone: Any,
+        tokenizer: Any,
+        *,
+        sequence_length: int = 64,
+        pooling: str = "mean",
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         check_sequence_length(sequence_length, backbone)
@@ -65,12 +71,13 @@ class TextEncoder(keras.layers.Layer):
 
     @property
     def fingerprint(self) -> str:
-        """A hash of all that decides a vector: weights, vocabulary, pooling, length. Not of names or paths."""
+        """A hash of all that decides a vector: weights, vocabulary, pooling, length. Not of names."""
         config = {k: v for k, v in self.backbone.get_config().items() if k not in ("name", "trainable")}
-        settings = [config, self.tokenizer.get_vocabulary(), self.tokenizer.get_config() | {"name": None}]
-        digest = hashlib.sha256(json.dumps([settings, self.sequence_length, self.pooling], default=str).encode())
+        tokenizer = self.tokenizer.get_config() | {"name": None}
+        settings = [config, tokenizer, self.tokenizer.get_vocabulary(), self.sequence_length, self.pooling]
+        digest = hashlib.sha256(json.dumps(settings, default=str).encode())
         for weight in self.backbone.weights:
-            digest.update(np.ascontiguousarray(weight.numpy()))
+            digest.update(weight.numpy().tobytes())
         return digest.hexdigest()
 
     def call(self, texts: tf.Tensor, training: bool = False) -> tf.Tensor:
@@ -82,7 +89,7 @@ class TextEncoder(keras.layers.Layer):
         return self.tokenizer(texts)
 
     def tokenize(self, texts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Texts `[batch]` → token ids and padding mask, both int32 `[batch, longest]`, `longest` ≤ sequence_length."""
+        """Texts `[batch]` → token ids and padding mask, int32 `[batch, longest]`, at most sequence_length."""
         pieces = self.pieces(texts)[:, : self.sequence_length - 2]
         rows = pieces.nrows()
         start = tf.fill([rows, 1], self.tokenizer.start_token_id)
@@ -145,7 +152,7 @@ class TextEncoder(keras.layers.Layer):
 
 
 def check_sequence_length(sequence_length: int, backbone: Any) -> None:
-    """Raises ValueError unless the backbone can read `sequence_length` tokens ([CLS], [SEP] and at least one more)."""
+    """Raises ValueError unless the backbone can read so many tokens ([CLS], [SEP] and at least one more)."""
     limit = getattr(backbone, "max_sequence_length", None) or sequence_length
     if not 3 <= sequence_length <= limit:
         raise ValueError(f"`sequence_length` must lie in [3, {limit}]. Received: {sequence_length}")

