@@ -17,8 +17,8 @@ STRINGS = (Role.TEXT, Role.CATEGORY, Role.CATEGORICAL)
 def as_role(values: pd.Series, role: Role, table: str) -> tuple[pd.Series, CleaningReport]:
     """The column in the form of its role, and what was odd about it.
 
-    Text and categories are strings ("" where missing), numbers float64 (NaN), vectors float32 arrays (zeros);
-    columns with another role are returned as they are.
+    Text and categories are strings ("" where missing), numbers float64 (NaN; times as unix seconds), vectors
+    float32 arrays (zeros); columns with another role are returned as they are.
 
     Args:
         values: the column, with the ids of its rows as index.
@@ -51,10 +51,7 @@ def _strings(values: pd.Series) -> pd.Series:
 
 
 def _numbers(values: pd.Series, where: str) -> tuple[pd.Series, CleaningReport]:
-    if pd.api.types.is_datetime64_any_dtype(values):
-        return pd.Series(seconds(values), values.index, name=values.name), CleaningReport()
-    numbers = pd.to_numeric(values, errors="coerce").astype(np.float64)
-    numbers = numbers.where(np.isfinite(numbers))
+    numbers = pd.Series(seconds(values), values.index, name=values.name)
     filled = values.notna() & (values.astype(str).str.strip() != "")
     return numbers, report_of((f"{where}: not a number", (filled & numbers.isna()).sum(), "taken as missing"))
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from tfrec.data.dataset import Dataset
 from tfrec.data.histories import histories
+from tfrec.data.item_text import count_words
 
 PLAUSIBLE = (datetime(1980, 1, 1, tzinfo=UTC).timestamp(), datetime(2100, 1, 1, tzinfo=UTC).timestamp())
 
@@ -30,7 +31,7 @@ def describe(dataset: Dataset) -> str:
 def _sizes(dataset: Dataset) -> Iterator[str]:
     n_users, n_items, rows = len(dataset.user_ids), len(dataset.item_ids), len(dataset.interactions)
     h = histories(dataset)
-    words = [len(text.split()) for text in dataset.item_texts()]
+    words = [count_words(text) for text in dataset.item_texts()]
     met = np.count_nonzero(h.counts(n_items))
     yield f"{n_users:,} users, {n_items:,} items ({met:,} of them met), {rows:,} interactions"
     density = len(h.item) / n_users / n_items

@@ -94,7 +94,7 @@ class Histories:
         return Histories(self.item[kept], before[self.start], self.time[kept])
 
     def tail_rows(self, length: int) -> np.ndarray:
-        """Everybody's last `length` items, as ROWS int32 `[users, length]`, oldest first, zeros at the right."""
+        """Everybody's last `length` items: ROWS int32 `[users, length]`, oldest first, zeros at the right."""
         lengths = np.minimum(self.lengths, length)
         return _left_aligned_rows(self.item, self.start[1:] - lengths, lengths, length)
 
@@ -141,7 +141,7 @@ def training_windows(h: Histories, length: int) -> tuple[np.ndarray, np.ndarray]
     with fewer than two items give none.
 
     Returns:
-        int32 `[windows, length + 1]` ROWS, zeros at the right, and the user of each window, int32 `[windows]`.
+        ROWS int32 `[windows, length + 1]`, zeros at the right, and the user of each window int32 `[windows]`.
     """
     if length < 1:
         raise ValueError(f"`length` must be at least 1. Received: {length}")

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from tfrec.data.item_text import count_words
 from tfrec.schema import Role, Schema, check_column
 
 CATEGORY_NAMES = ("category", "categories", "genres", "brand")
@@ -26,8 +27,6 @@ FEW_SHARE = 0.5  # different values per filled row: above, a value says little a
 MULTI_SHARE = 0.2  # of "a|b" strings among the values of a multi-valued column
 WORDY = 1.5  # words per value
 LONG = 12.0  # words per value of something to read, however often it repeats
-# Scripts without spaces count one word a character.
-WORD = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]|[^\W\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]+")
 
 Guess = tuple[Role, str]  # and why
 
@@ -91,7 +90,7 @@ def _guess_items(items: pd.DataFrame, given: Mapping[str, Role]) -> dict[str, Gu
 
 
 def _guess_interaction(values: pd.Series) -> Guess:
-    if values.name in LABEL_NAMES:
+    if str(values.name).lower() in LABEL_NAMES:
         return Role.LABEL, f"named {values.name}"
     role, why = guess_role(values)
     if role == Role.IGNORE:
@@ -124,11 +123,13 @@ def _guess_strings(name: str, filled: pd.Series) -> Guess:
         return Role.VECTOR, "lists of numbers"
     if look.addresses > 0.5:
         return Role.IGNORE, "addresses"
-    if name in TEXT_NAMES:
+    if look.dates > 0.9:
+        return Role.NUMBER, "times, as unix seconds"
+    if name.lower() in TEXT_NAMES:
         return Role.TEXT, f"named {name}, {look.words:.1f} words on average"
     if look.is_few and look.words < LONG:
         return Role.CATEGORICAL, several
-    if look.multi or name in TAG_NAMES:
+    if look.multi or name.lower() in TAG_NAMES:
         return Role.TEXT, f"{several}: too many for a vocabulary, so read"
     if look.words >= WORDY and not _is_id_name(name):
         return Role.TEXT, f"{look.words:.1f} words on average, {several}"
@@ -148,6 +149,7 @@ class _Look:
         words: words per value.
         codes: share of values that are one string with a digit.
         addresses: share of values such as https://…
+        dates: share of values such as 2024-05-01…
         lists: whether values are JSON lists of floats.
     """
 
@@ -157,6 +159,7 @@ class _Look:
     words: float
     codes: float
     addresses: float
+    dates: float
     lists: bool
 
     @property
@@ -174,11 +177,17 @@ def _look(filled: pd.Series, *, sample: int = 10_000) -> _Look:
         multi=multi,
         distinct=distinct,
         share=distinct / len(parts),
-        words=float(np.mean([len(WORD.findall(value)) for value in some])),
-        codes=float(np.mean([re.fullmatch(r"\S*\d\S*", value) is not None for value in some])),
-        addresses=float(np.mean([re.match(r"\w+://", value) is not None for value in some])),
+        words=float(np.mean([count_words(value) for value in some])),
+        codes=_share(r"\S*\d\S*$", some),
+        addresses=_share(r"\w+://", some),
+        dates=_share(r"\d{4}-\d\d-\d\d(?:$|[T ])", some),
         lists=re.fullmatch(r"\[\s*-?\d+\.\d[-+.,\deE\s]*\]", some.iloc[0]) is not None,
     )
+
+
+def _share(pattern: str, values: pd.Series) -> float:
+    """The share of values that begin with the pattern."""
+    return float(np.mean([re.match(pattern, value) is not None for value in values]))
 
 
 def _is_id_name(name: str) -> bool:

@@ -19,6 +19,8 @@ WITHIN, BETWEEN = ", ", ". "
 MARKUP = re.compile(
     r"<!--.*?(?:-->|$)|<(script|style)\b.*?</\1\s*>|</?[a-zA-Z][^<>]*>", re.DOTALL | re.IGNORECASE
 )
+# Thai, Lao, kana and Han are written without spaces: there, a character counts as a word.
+WORD = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]|[^\s\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]+")
 LIST_LITERAL = re.compile(r"\[\s*(['\"]).*\]|\[\s*\]", re.DOTALL)
 
 
@@ -50,6 +52,11 @@ def clean_text(value: str) -> str:
     if "<" in value:
         value = MARKUP.sub(" ", value)
     return " ".join(value.split())
+
+
+def count_words(text: str) -> int:
+    """Words between spaces; characters in scripts that have none."""
+    return len(WORD.findall(text))
 
 
 def _list_words(literal: str) -> str:
