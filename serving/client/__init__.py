@@ -1,0 +1,41 @@
+"""Ask a served recommender: `Client("host:8500").recommend(user_id="u1", history=["a", "b"])`.
+
+Works against TensorFlow Serving and against the embedded server alike, and needs neither TensorFlow nor
+numpy.
+"""
+
+from serving.client.client import Client
+from serving.client.errors import (
+    AccessError,
+    DeadlineError,
+    InvalidRequestError,
+    NotFoundError,
+    OverloadedError,
+    ServerError,
+    ServingError,
+    UnavailableError,
+)
+from serving.client.fake import FakeTransport
+from serving.client.results import Query, Recommendation, ScoredItem, Signature, TensorSpec, VersionStatus
+from serving.client.transport import GrpcTransport, Transport
+
+__all__ = [
+    "AccessError",
+    "Client",
+    "DeadlineError",
+    "FakeTransport",
+    "GrpcTransport",
+    "InvalidRequestError",
+    "NotFoundError",
+    "OverloadedError",
+    "Query",
+    "Recommendation",
+    "ScoredItem",
+    "ServerError",
+    "ServingError",
+    "Signature",
+    "TensorSpec",
+    "Transport",
+    "UnavailableError",
+    "VersionStatus",
+]

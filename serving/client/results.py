@@ -1,0 +1,70 @@
+"""What goes into the client and what comes out: small frozen records."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Query:
+    """Whom to recommend to, and under which conditions.
+
+    Args:
+        user_id: "" or an id unknown to the model is answered from history, text or popularity.
+        history: item ids, oldest to newest; empty means the history known at export.
+        query_text: free text of the moment; "" skips the language model.
+        exclude: item ids that must not be returned.
+        allow_category: only items of one of these categories; empty means all.
+        diversity: 0 to 1; None means the model's default.
+    """
+
+    user_id: str = ""
+    history: Sequence[str] = ()
+    query_text: str = ""
+    exclude: Sequence[str] = ()
+    allow_category: Sequence[str] = ()
+    diversity: float | None = None
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """One place of a list. `score` orders the list; `ranking_score` is the relevance."""
+
+    item_id: str
+    score: float
+    retrieval_score: float
+    ranking_score: float
+    reason: str
+
+
+@dataclass(frozen=True)
+class ScoredItem:
+    """One retrieved candidate."""
+
+    item_id: str
+    score: float
+
+
+@dataclass(frozen=True)
+class VersionStatus:
+    """One version of the model on the server; `state` is START, LOADING, AVAILABLE, UNLOADING or END."""
+
+    version: int
+    state: str
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """One input or output: TensorFlow's dtype name ("string") and shape, -1 for an open dimension."""
+
+    dtype: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Signature:
+    """One function of the model; `optional` are the inputs that have defaults."""
+
+    inputs: Mapping[str, TensorSpec] = field(default_factory=dict)
+    outputs: Mapping[str, TensorSpec] = field(default_factory=dict)
+    optional: frozenset[str] = frozenset()

@@ -1,0 +1,107 @@
+"""The gRPC face: both services through generic handlers, health, reflection, TLS."""
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from serving import wire
+from serving.model_server.api import Api
+from serving.model_server.status import StatusError
+
+log = logging.getLogger(__name__)
+
+MAX_STATUS_BYTES = 1024
+INT32_MAX = 2**31 - 1
+
+API_METHODS = {
+    wire.PREDICTION_SERVICE: {
+        "Predict": "predict",
+        "Classify": "classify",
+        "Regress": "regress",
+        "MultiInference": "multi_inference",
+        "GetModelMetadata": "get_model_metadata",
+    },
+    wire.MODEL_SERVICE: {
+        "GetModelStatus": "get_model_status",
+        "HandleReloadConfigRequest": "handle_reload_config_request",
+    },
+}
+
+
+def make_server(
+    api: Api, *, threads: int, with_health: bool = False, options: list[tuple[str, Any]] | None = None
+) -> grpc.Server:
+    """A server with all services and no port yet.
+
+    Args:
+        threads: requests in work at a time.
+        with_health: serve grpc.health.v1 under the three names that TensorFlow Serving sets.
+        options: channel arguments.
+    """
+    limits = [("grpc.max_send_message_length", INT32_MAX), ("grpc.max_receive_message_length", INT32_MAX)]
+    server = grpc.server(
+        ThreadPoolExecutor(threads, thread_name_prefix="grpc"),
+        options=[*limits, ("grpc.so_reuseport", 0), *(options or [])],
+    )
+    for service, methods in API_METHODS.items():
+        types = wire.method_types(service)
+        handlers = {
+            name: grpc.unary_unary_rpc_method_handler(
+                _guarded(getattr(api, method)),
+                request_deserializer=types[name][0].FromString,
+                response_serializer=types[name][1].SerializeToString,
+            )
+            for name, method in methods.items()
+        }
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
+    if with_health:
+        _add_health(server)
+    reflection.enable_server_reflection([*API_METHODS, reflection.SERVICE_NAME], server, pool=wire.POOL)
+    return server
+
+
+def _guarded(call: Callable[[Any], Any]) -> Callable[[Any, grpc.ServicerContext], Any]:
+    def handle(request: Any, context: grpc.ServicerContext) -> Any:
+        remaining = context.time_remaining()
+        if remaining is not None and remaining <= 0:
+            context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline exceeded before the request was run")
+        try:
+            return call(request)
+        except StatusError as error:
+            code, message = error.code, error.message
+        except Exception as error:  # a bug here must not look like the client's fault
+            log.exception("Request failed unexpectedly")
+            code, message = "INTERNAL", f"{type(error).__name__}: {error}"
+        context.abort(grpc.StatusCode[code], truncated(message))
+
+    return handle
+
+
+def truncated(message: str) -> str:
+    """gRPC carries the message in a header; TensorFlow Serving cuts it at 1024 bytes."""
+    raw = message.encode("utf-8", "replace")
+    if len(raw) <= MAX_STATUS_BYTES:
+        return message
+    tail = b"...TRUNCATED"
+    return (raw[: MAX_STATUS_BYTES - len(tail)] + tail).decode("utf-8", "ignore")
+
+
+def _add_health(server: grpc.Server) -> None:
+    servicer = health.HealthServicer()
+    for name in ("", "ModelService", "PredictionService"):
+        servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
+    health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
+
+
+def credentials(config: Any) -> grpc.ServerCredentials:
+    """TLS credentials of an SSLConfig; `client_verify` asks clients for a certificate of `custom_ca`."""
+    return grpc.ssl_server_credentials(
+        [(config.server_key.encode(), config.server_cert.encode())],
+        root_certificates=config.custom_ca.encode() or None,
+        require_client_auth=config.client_verify,
+    )

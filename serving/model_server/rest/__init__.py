@@ -1,0 +1,1 @@
+"""The HTTP face: JSON in, the same Api as gRPC, JSON out."""

@@ -1,0 +1,213 @@
+"""Puts the server together from its flags, opens the ports once the first models are AVAILABLE, and stops
+gracefully."""
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import threading
+from typing import Any
+
+import grpc
+
+from serving import wire
+from serving.model_server import flags, grpc_server, text_config
+from serving.model_server.api import Api
+from serving.model_server.batching import Batched, BatchScheduler, Settings
+from serving.model_server.manager import ModelManager
+from serving.model_server.rest.server import RestServer
+from serving.model_server.saved_model import SavedModel, session_config
+from serving.model_server.served_model import LoadPolicy
+from serving.model_server.status import StatusError
+from serving.model_server.warmup import warm_up
+
+log = logging.getLogger(__name__)
+
+STOP_GRACE = 10.0  # seconds that requests in flight get after SIGTERM
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serves until SIGTERM or SIGINT, then returns the exit code.
+
+    Raises:
+        StatusError: the server could not start.
+    """
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname).1s %(message)s", stream=sys.stderr
+    )
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        server = ModelServer(options)
+        server.start(stop)
+    except StatusError:
+        if stop.is_set():
+            return 0
+        raise
+    stop.wait()
+    server.stop()
+    return 0
+
+
+class ModelServer:
+    """One process's server.
+
+    Args:
+        options: the parsed flags.
+    """
+
+    def __init__(self, options: argparse.Namespace):
+        self._options = options
+        self._batching = _batch_scheduler(options)
+        policy = LoadPolicy(
+            self._load, options.max_num_load_retries, options.load_retry_interval_micros / 1e6
+        )
+        self._manager = ModelManager(
+            policy,
+            poll_wait=options.file_system_poll_wait_seconds,
+            labels_before_loading=options.allow_version_labels_for_unavailable_models,
+        )
+        self._api = Api(
+            self._manager,
+            check_method_name=options.enable_signature_method_name_check,
+            as_content=options.enable_serialization_as_tensor_content,
+        )
+        self._stopped = threading.Event()
+        self._grpc: grpc.Server | None = None
+        self._rest: RestServer | None = None
+
+    def start(self, stop: threading.Event) -> None:
+        """Loads the models, then opens the ports.
+
+        Args:
+            stop: given up waiting for the models when it is set.
+
+        Raises:
+            StatusError: a model cannot be loaded or a port cannot be had.
+        """
+        self._await_first_models(stop)
+        self._manager.start()
+        self._open_ports()
+        if self._options.model_config_file and self._options.model_config_file_poll_wait_seconds > 0:
+            threading.Thread(target=self._poll_config, name="model-config-file", daemon=True).start()
+
+    def _await_first_models(self, stop: threading.Event) -> None:
+        failure: list[StatusError] = []
+
+        def configure() -> None:
+            try:
+                self._manager.configure(self._read_config())
+            except StatusError as error:
+                failure.append(error)
+
+        loading = threading.Thread(target=configure, name="first-models", daemon=True)
+        loading.start()
+        while loading.is_alive() and not stop.is_set():
+            loading.join(0.05)
+        if stop.is_set():
+            raise StatusError("CANCELLED", "Stopped before the first models were available.")
+        if failure:
+            raise failure[0]
+
+    def _open_ports(self) -> None:
+        options = self._options
+        if options.rest_api_port:
+            self._rest = RestServer(
+                self._api,
+                (options.bind_address, options.rest_api_port),
+                cors=options.rest_api_enable_cors_support,
+            )
+            self._rest.start()
+            print(f"Exporting HTTP/REST API at:{options.bind_address}:{self._rest.port} ...", flush=True)
+        self._grpc = grpc_server.make_server(
+            self._api,
+            threads=options.grpc_max_threads,
+            with_health=options.enable_grpc_healthcheck_service,
+            options=flags.channel_arguments(options.grpc_channel_arguments),
+        )
+        port = self._bind(f"{options.bind_address}:{options.port}")
+        if options.grpc_socket_path:
+            self._bind_socket(options.grpc_socket_path)
+        self._grpc.start()
+        print(f"Running gRPC ModelServer at {options.bind_address}:{port} ...", flush=True)
+
+    def _bind(self, address: str) -> int:
+        assert self._grpc is not None
+        try:
+            if self._options.ssl_config_file:
+                config = text_config.read(self._options.ssl_config_file, wire.SSLConfig)
+                return self._grpc.add_secure_port(address, grpc_server.credentials(config))
+            return self._grpc.add_insecure_port(address)
+        except RuntimeError as error:
+            raise StatusError("UNKNOWN", f"Failed to listen at {address}: {error}") from error
+
+    def _bind_socket(self, path: str) -> None:
+        assert self._grpc is not None
+        if os.path.exists(path):  # left behind by a server that was killed
+            os.unlink(path)
+        self._grpc.add_insecure_port(f"unix:{path}")
+
+    def stop(self) -> None:
+        """Takes no new requests, lets those in flight finish, unloads the models."""
+        self._stopped.set()
+        if self._grpc is not None:
+            self._grpc.stop(STOP_GRACE).wait()
+        if self._rest is not None:
+            self._rest.stop()
+        self._manager.stop()
+        if self._batching is not None:
+            self._batching.stop()
+
+    # models
+
+    def _read_config(self) -> Any:
+        options = self._options
+        if options.model_config_file:
+            return text_config.read(options.model_config_file, wire.ModelServerConfig)
+        return text_config.single_model(options.model_name, os.path.abspath(options.model_base_path))
+
+    def _poll_config(self) -> None:
+        while not self._stopped.wait(self._options.model_config_file_poll_wait_seconds):
+            try:
+                self._manager.configure(self._read_config())
+            except StatusError as error:
+                log.error("Polling the model config file failed: %s", error)
+
+    def _load(self, name: str, number: int, path: str) -> Any:
+        options = self._options
+        log.info("Loading servable version {name: %s version: %d} from %s", name, number, path)
+        intra = options.tensorflow_intra_op_parallelism or options.tensorflow_session_parallelism
+        inter = options.tensorflow_inter_op_parallelism or options.tensorflow_session_parallelism
+        servable: Any = SavedModel(
+            path, tags=options.saved_model_tags.split(","), config=session_config(intra, inter)
+        )
+        if self._batching is not None:
+            servable = Batched(servable, self._batching, _batch_settings(options, path))
+        try:
+            if options.enable_model_warmup:
+                warm_up(self._api, servable, path, iterations=options.num_request_iterations_for_warmup)
+        except Exception:
+            servable.close()
+            raise
+        return servable
+
+
+def _batch_scheduler(options: argparse.Namespace) -> BatchScheduler | None:
+    if not options.enable_batching:
+        return None
+    return BatchScheduler(_parameters(options.batching_parameters_file).threads)
+
+
+def _batch_settings(options: argparse.Namespace, path: str) -> Settings:
+    own = os.path.join(path, "batching_params.pbtxt")
+    if options.enable_per_model_batching_parameters and os.path.exists(own):
+        return _parameters(own)
+    return _parameters(options.batching_parameters_file)
+
+
+def _parameters(file: str) -> Settings:
+    return Settings.from_proto(
+        text_config.read(file, wire.BatchingParameters) if file else wire.BatchingParameters()
+    )
