@@ -52,6 +52,8 @@ class TextEncoder(keras.layers.Layer):
         self.tokenizer = tokenizer
         self.sequence_length = sequence_length
         self.pooling = pooling
+        if hasattr(backbone, "pooled_dense"):
+            backbone.pooled_dense.trainable = False  # BERT's own pooler is not on the way to the output
         self.built = True
 
     @classmethod
