@@ -1,8 +1,8 @@
 """Guesses what each column of a dataset means, and says why: `tfrec data` prints both.
 
-A schema.yaml overrides any guess. Rules, first match wins: a name that says it (title, genres, rating), then
-the kind of the values (lists of floats, numbers, addresses), then how many different values there are and
-whether they hold words.
+A schema.yaml overrides any guess. What the values are comes first (lists, numbers, dates, addresses), then a
+name that says it (title, tags), then how many different values there are and whether they hold words. Of
+interactions, outcomes go by name; of items, so does the one category.
 """
 
 from __future__ import annotations
@@ -92,28 +92,33 @@ def _guess_items(items: pd.DataFrame, given: Mapping[str, Role]) -> dict[str, Gu
 def _guess_interaction(values: pd.Series) -> Guess:
     if str(values.name).lower() in LABEL_NAMES:
         return Role.LABEL, f"named {values.name}"
+    if _is_id_name(str(values.name)):
+        return Role.IGNORE, "named as an id"
     role, why = guess_role(values)
-    if role == Role.IGNORE:
-        return role, why
-    if role in (Role.TEXT, Role.VECTOR) or _is_id_name(str(values.name)):
+    if role in (Role.NUMBER, Role.CATEGORICAL):
+        return Role.CONTEXT, why
+    if role in (Role.TEXT, Role.VECTOR):
         return Role.IGNORE, f"{why}; not known when a request arrives"
-    if role == Role.CATEGORICAL and values.nunique() > FEW_VALUES:
-        return Role.IGNORE, f"{values.nunique():,} different values"
-    return Role.CONTEXT, why
+    return role, why
 
 
 def _guess_unread(values: pd.Series, filled: pd.Series) -> Guess:
     """Columns that do not hold strings."""
     if pd.api.types.is_numeric_dtype(values):
-        if _is_id_name(str(values.name)):
-            return _guess_strings(str(values.name), filled.astype(str))
-        return Role.NUMBER, "numbers"
+        return _guess_id(filled) if _is_id_name(str(values.name)) else (Role.NUMBER, "numbers")
     if pd.api.types.is_datetime64_any_dtype(values):
         return Role.NUMBER, "times, as unix seconds"
     first = filled.iloc[0]
     if isinstance(first, (np.ndarray, list)):
         return Role.VECTOR, f"lists of {len(first)} numbers"
     return Role.IGNORE, f"values of type {type(first).__name__}"
+
+
+def _guess_id(filled: pd.Series) -> Guess:
+    """Numbers that are names: of few groups, or of single rows."""
+    distinct = filled.nunique()
+    few = distinct <= min(FEW_VALUES, FEW_SHARE * len(filled))
+    return Role.CATEGORICAL if few else Role.IGNORE, f"named as an id, {distinct:,} different values"
 
 
 def _guess_strings(name: str, filled: pd.Series) -> Guess:
