@@ -51,6 +51,7 @@ class RetrievalConfig(_Stage):
     weight_decay: float = Field(0.0, ge=0)
     batch_events: int = Field(1024, ge=1, description="events in a training step")
     epochs: int = Field(30, ge=1, description="the most epochs; validation may stop earlier")
+    catch_up_epochs: int = Field(3, ge=0, description="epochs on the newest events, once the ranker has learned from them")
     patience: int = Field(3, ge=1, description="epochs without a better validation ndcg@10 before training stops")
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 NAMES = (
-    "retrieval_z", "retrieval_place", "popularity",
+    "retrieval_log_probability", "retrieval_z", "popularity",
     "language_nearest", "language_mean", "language_last",
     "vector_nearest", "vector_mean", "vector_last",
     "co_occurrence", "co_occurrence_recent", "co_occurrence_last",
@@ -60,33 +60,22 @@ class PairFeatures(keras.layers.Layer):
         for name, values in tables.items():
             self.tables[name].assign(values)
 
-    def call(self, history: tf.Tensor, candidates: tf.Tensor, retrieval_score: tf.Tensor) -> tf.Tensor:
-        """int32 `[batch, length]`, int32 `[batch, list]` (0 = none), float32 `[batch, list]` → `[batch, list, features]`.
+    def call(self, history: tf.Tensor, candidates: tf.Tensor, retrieval: tf.Tensor) -> tf.Tensor:
+        """int32 `[batch, length]`, int32 `[batch, list]` (0 = none), float32 `[batch, list, 2]` → `[batch, list, features]`.
 
-        Retrieval scores are best first within a list.
+        A candidate's features do not depend on the list that it stands in. `retrieval` is the retriever's `evidence`.
         """
         length = tf.reduce_sum(tf.cast(history > 0, tf.float32), 1)[:, None]
         groups = [
-            self._retrieval(candidates, retrieval_score),
+            tf.unstack(retrieval, axis=-1),
             [tf.gather(self.tables["popularity"].value, candidates)],
             self._similarity("language", history, candidates),
             self._similarity("vectors", history, candidates),
             self._co_occurrence(history, candidates),
             [self._category_overlap(history, candidates)],
-            [tf.broadcast_to(tf.math.log1p(length) / 4.0, tf.shape(retrieval_score))],
+            [tf.broadcast_to(tf.math.log1p(length), tf.shape(candidates))],
         ]
         return tf.stack([feature for group in groups for feature in group], -1)
-
-    def _retrieval(self, candidates: tf.Tensor, score: tf.Tensor) -> list[tf.Tensor]:
-        """The score in standard deviations from the list's mean, and the logarithm of the place in the list."""
-        present = tf.cast(candidates > 0, tf.float32)
-        count = tf.maximum(tf.reduce_sum(present, 1, keepdims=True), 1.0)
-        score = tf.where(candidates > 0, score, 0.0)
-        mean = tf.reduce_sum(score, 1, keepdims=True) / count
-        centred = (score - mean) * present
-        deviation = tf.sqrt(tf.reduce_sum(centred**2, 1, keepdims=True) / count + 1e-6)
-        place = tf.math.log(tf.cast(tf.range(1, tf.shape(score)[1] + 1), tf.float32))[None] / 4.0
-        return [centred / deviation, tf.broadcast_to(place, tf.shape(score))]
 
     def _similarity(self, table: str, history: tf.Tensor, candidates: tf.Tensor) -> list[tf.Tensor]:
         """Inner products of a candidate with the history: the largest, the recency-weighted mean, the last event's."""

@@ -54,9 +54,8 @@ class CandidateTower(keras.layers.Layer):
             )
         self.built = True
 
-    def set_items(self, *, warm: np.ndarray, content: np.ndarray | None, category: np.ndarray | None) -> None:
-        """Fill the tables: warm bool `[items]`, content float `[items, content_dim]`, category int `[items, slots]`."""
-        self.warm.assign(warm.astype("float32"))
+    def set_content(self, *, content: np.ndarray | None, category: np.ndarray | None) -> None:
+        """Fill the tables: content float `[items, content_dim]`, category int `[items, slots]`."""
         if self.content_dim:
             self.content.assign(content)
         if self.categories:
@@ -75,15 +74,21 @@ class CandidateTower(keras.layers.Layer):
 
     def call(self, rows: Tensor, training: bool = False) -> Tensor:
         """Rows int32 `[n]` → vectors `[n, dim]`; row 0 gives zeros."""
+        content = ops.take(self.content, rows, axis=0) if self.content_dim else None
+        category = ops.take(self.category, rows, axis=0) if self.categories else None
+        vectors = self.combine(rows, content, category, training=training)
+        return vectors * ops.cast(ops.not_equal(rows, 0), vectors.dtype)[..., None]
+
+    def combine(self, rows: Tensor, content: Tensor | None, category: Tensor | None, training: bool = False) -> Tensor:
+        """The id part of rows int32 `[n]` (none for row 0 and for items without interactions) and the content part."""
         known = ops.take(self.warm, rows, axis=0)
         if training and self.id_dropout:
-            known *= ops.cast(keras.random.uniform(ops.shape(rows), seed=self.seed_generator) > self.id_dropout, known.dtype)
+            kept = keras.random.uniform(ops.shape(rows), seed=self.seed_generator) >= self.id_dropout
+            known *= ops.cast(kept, known.dtype)
         vectors = ops.take(self.id_embedding, rows, axis=0) * known[..., None]
         if self.content_dim or self.categories:
-            content = ops.take(self.content, rows, axis=0) if self.content_dim else None
-            category = ops.take(self.category, rows, axis=0) if self.categories else None
             vectors += self.describe(content, category)
-        return vectors * ops.cast(ops.not_equal(rows, 0), vectors.dtype)[..., None]
+        return vectors
 
     def get_config(self) -> dict[str, Any]:
         names = ("items", "dim", "content_dim", "categories", "slots", "id_dropout")

@@ -75,3 +75,14 @@ def fit_retrieval(
     if not watch:
         return model, len(history.epoch)
     return model, int(np.argmax(history.history[MONITOR])) + 1
+
+
+def catch_up(model: TwoTower, histories: Histories, config: RetrievalConfig, *, seed: int) -> None:
+    """Lets a trained model learn the newest events too: a few more epochs on longer histories.
+
+    The vector space stays the one that the ranker has learned to read, which a new training would not give.
+    """
+    items = model.candidate.items
+    model.set_counts(np.concatenate([[0], histories.counts(items - 1)]))
+    batches = next_item_batches(histories, config.length, config.batch_events, seed + 1)
+    model.fit(batches, epochs=config.catch_up_epochs, verbose=0)

@@ -43,9 +43,15 @@ class TwoTower(keras.Model):
         self.built = True
 
     def set_items(self, counts: np.ndarray, content: np.ndarray | None = None, category: np.ndarray | None = None) -> None:
-        """Fill the item tables. counts int `[items]`: training interactions by row; the rest as in `CandidateTower`."""
+        """Fill the item tables: counts as in `set_counts`, the rest as in `CandidateTower`."""
+        self.candidate.set_content(content=content, category=category)
+        self.set_counts(counts)
+
+    def set_counts(self, counts: np.ndarray) -> None:
+        """Tell how often each row occurs in training, int `[items]`: for logQ, and for which items have an id part."""
         self.frequency.assign(counts / max(1, counts.sum()))
-        self.candidate.set_items(warm=counts > 0, content=content, category=category)
+        self.candidate.warm.assign((counts > 0).astype("float32"))
+        self.train_function = None  # the pool of negatives is a constant of the training graph
 
     def call(self, inputs: dict[str, Tensor], training: bool = False) -> Tensor:
         """One query vector after every event: `[batch, length, dim]`."""

@@ -1,0 +1,72 @@
+"""An item's columns → its content row and category ids, as graph ops: what `item_content` and `item_text` do offline."""
+
+from collections.abc import Callable, Mapping
+
+import keras
+import tensorflow as tf
+
+from tfrec.data.item_content import ContentSpec
+from tfrec.data.item_text import BETWEEN, MULTI_VALUE, WITHIN, text_columns
+from tfrec.schema import Role, Schema
+
+STRINGS = (Role.TEXT, Role.CATEGORY, Role.CATEGORICAL)
+
+
+class ItemGraph:
+    """The columns of the schema as tensors → what the candidate tower reads.
+
+    Args:
+        schema: roles of the columns.
+        spec: how the catalogue's content was made.
+    """
+
+    def __init__(self, schema: Schema, spec: ContentSpec) -> None:
+        self.schema, self.spec = schema, spec
+        self.vocabulary = keras.layers.StringLookup(vocabulary=list(spec.vocabulary) or [""], num_oov_indices=1, mask_token=None)
+        self.vocabulary(tf.constant([""]))
+
+    def signature(self) -> dict[str, tf.TensorSpec]:
+        """One input for each item column: text and categories string `[batch]`, numbers float32 `[batch]`, vectors
+        float32 `[batch, width]`."""
+        specs = {}
+        for column, role in self.schema.items.items():
+            if role in STRINGS:
+                specs[column] = tf.TensorSpec([None], tf.string, column)
+            elif role == Role.NUMBER:
+                specs[column] = tf.TensorSpec([None], tf.float32, column)
+            elif role == Role.VECTOR:
+                specs[column] = tf.TensorSpec([None, self.spec.vectors[column]], tf.float32, column)
+        return specs
+
+    def text(self, columns: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        """The one text of each item, string `[batch]`, by the rule of `item_text`."""
+        parts = [tf.strings.regex_replace(columns[name], f"\\{MULTI_VALUE}", WITHIN) for name in text_columns(self.schema)]
+        joined = tf.zeros_like(parts[0])
+        for part in parts:
+            between = tf.where((joined != "") & (part != ""), BETWEEN, "")
+            joined = joined + between + part
+        return joined
+
+    def category_ids(self, values: tf.Tensor, column: str | None = None) -> tf.Tensor:
+        """Vocabulary ids int32 of values of a column (by default the category column), 0 = unknown."""
+        name = column or self.schema.category_column or ""
+        return tf.cast(self.vocabulary(f"{name}=" + values), tf.int32)
+
+    def __call__(
+        self, encoder: Callable[[tf.Tensor], tf.Tensor] | None, columns: Mapping[str, tf.Tensor], batch: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Columns → content float32 `[batch, content_dim]` and category ids int32 `[batch, values]`, 0 = none."""
+        blocks = [encoder(self.text(columns))] if encoder and self.spec.text_dim else []
+        for name, (mean, deviation) in self.spec.numbers.items():
+            known = tf.math.is_finite(columns[name])
+            blocks.append(tf.where(known, (columns[name] - mean) / deviation, 0.0)[:, None])
+            blocks.append(tf.cast(known, tf.float32)[:, None])
+        blocks += [columns[name] for name in self.spec.vectors]
+        content = tf.concat(blocks, 1) if blocks else tf.zeros([batch, 0])
+        ids = [self._multi_valued(columns[name], name) for name in self.spec.categorical]
+        return content, tf.concat(ids, 1) if ids else tf.zeros([batch, 1], tf.int32)
+
+    def _multi_valued(self, values: tf.Tensor, column: str) -> tf.Tensor:
+        split = tf.strings.split(values, MULTI_VALUE)
+        stripped = split.with_flat_values(tf.strings.strip(split.flat_values))
+        return self.category_ids(stripped.to_tensor(""), column)

@@ -1,0 +1,135 @@
+"""Trains the ranker: lists from a retriever that has not seen their answers, features once, then a short fit."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfrec.config import RankingConfig
+from tfrec.data.histories import Histories
+from tfrec.data.item_content import ItemContent
+from tfrec.ranking.co_occurrence import neighbours
+from tfrec.ranking.features import NAMES, PairFeatures
+from tfrec.ranking.lists import Moments, history_rows
+from tfrec.ranking.losses import make_loss
+from tfrec.ranking.ranker import Ranker
+from tfrec.retrieval.retriever import Retriever, evidence
+
+BATCH = 128
+MASKED = -1.0
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingLists:
+    """Lists in which the item that came next is among the candidates.
+
+    Args:
+        inputs: `features` float32 `[lists, list, features]`, `candidates` int32 `[lists, list]`, `history` int32
+            `[lists, length]`.
+        labels: float32 `[lists, list]`, 1 for the item that came next, negative where the list is shorter.
+        found: share of the moments whose next item was among the candidates.
+    """
+
+    inputs: dict[str, np.ndarray]
+    labels: np.ndarray
+    found: float
+
+
+def build_pair_features(
+    histories: Histories, content: ItemContent, vectors: tf.Tensor, *, neighbours_kept: int
+) -> PairFeatures:
+    """The feature layer of a catalogue: counts and co-occurrence from `histories`, item vectors from retrieval."""
+    items, slots = content.category.shape
+    language, vocabulary = content.language, content.spec.vocabulary
+    rows, cosines = neighbours(histories.matrix(items - 1), neighbours_kept)
+    layer = PairFeatures(
+        items, vectors.shape[1], text_dim=language.shape[1], neighbours=neighbours_kept,
+        categories=len(vocabulary) + 1 if vocabulary else 0, slots=slots,
+    )  # fmt: skip
+    layer.set_tables(
+        counts=np.concatenate([[0], histories.counts(items - 1)]), vectors=vectors, language=language,
+        category=content.category, neighbour=rows, cosine=cosines,
+    )  # fmt: skip
+    return layer
+
+
+def make_lists(
+    retriever: Retriever, features: PairFeatures, full: Histories, moments: Moments, *,
+    candidates: int, length: int, mask_seen: bool = True,
+) -> TrainingLists:  # fmt: skip
+    """Asks the retriever at every moment, and keeps the lists that hold the answer.
+
+    Args:
+        retriever, features: made without the interactions that the moments ask for.
+        full: histories with these interactions.
+        moments: of `full`.
+        candidates: list size.
+        length: newest events read.
+        mask_seen: whether the user's earlier items are left out of the list.
+    """
+
+    @tf.function(reduce_retracing=True)
+    def ask(history: tf.Tensor, user: tf.Tensor, seen: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        scores = retriever.scores(history, user)
+        rows = retriever.best(scores, seen, candidates).rows
+        return rows, features(history, rows, evidence(scores, rows))
+
+    history = history_rows(full, moments, length)
+    kept: list[tuple[np.ndarray, ...]] = []
+    for first in range(0, len(moments), BATCH):
+        part = slice(first, first + BATCH)
+        seen = _seen_rows(full, moments, part) if mask_seen else np.zeros((len(history[part]), 1), np.int32)
+        rows, values = (t.numpy() for t in ask(history[part], moments.user[part] + 1, seen))
+        answered = (rows == moments.row[part, None]).any(1)
+        kept.append((values[answered], rows[answered], history[part][answered], moments.row[part][answered]))
+    values, rows, history, answer = (np.concatenate(column) for column in zip(*kept, strict=True))
+    labels = np.where(rows == 0, MASKED, rows == answer[:, None]).astype(np.float32)
+    inputs = {"features": values, "candidates": rows, "history": history}
+    return TrainingLists(inputs, labels, len(labels) / max(1, len(moments)))
+
+
+def _seen_rows(full: Histories, moments: Moments, part: slice) -> np.ndarray:
+    place = moments.place[part]
+    return history_rows(full, Moments(moments.user[part], place, moments.row[part]), max(1, int(place.max())))
+
+
+def fit_ranker(
+    lists: TrainingLists, vectors: tf.Tensor, config: RankingConfig, *, seed: int,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> Ranker:  # fmt: skip
+    """Trains on nine tenths of the lists, and stops where the loss on the last tenth is least.
+
+    Args:
+        lists: training lists.
+        vectors: the retrieval stage's item vectors, `[items, dim]`.
+        config: settings.
+        seed: of weights and shuffling.
+    """
+    keras.utils.set_random_seed(seed)
+    ranker = Ranker(*vectors.shape, len(NAMES), units=config.units, dropout=config.dropout)
+    ranker.vectors.assign(vectors)
+    if not len(lists.labels):
+        return ranker
+    ranker.scale.adapt(lists.inputs["features"][lists.labels >= 0][None])
+    optimizer = keras.optimizers.AdamW(config.learning_rate, weight_decay=config.weight_decay, global_clipnorm=1.0)
+    ranker.compile(optimizer=optimizer, loss=make_loss(config.loss), jit_compile=False)
+    order = np.random.default_rng(seed).permutation(len(lists.labels))
+    held = max(1, len(order) // 10)
+    train, valid = (_dataset(lists, part, config.batch, seed) for part in (order[held:], order[:held]))
+    stop = keras.callbacks.EarlyStopping("val_loss", patience=config.patience, restore_best_weights=True)
+    if len(order) > held:
+        ranker.fit(train, validation_data=valid, epochs=config.epochs, verbose=0, callbacks=[stop, *callbacks])
+    return ranker
+
+
+def _dataset(lists: TrainingLists, chosen: np.ndarray, batch: int, seed: int) -> tf.data.Dataset:
+    """Batches that are gathered when they are needed: the features of all lists are held in memory once."""
+    inputs, labels = lists.inputs, lists.labels
+    order = tf.data.Dataset.from_tensor_slices(chosen).shuffle(max(1, len(chosen)), seed=seed).batch(batch)
+    columns = {name: tf.constant(values) for name, values in inputs.items()}
+    answers = tf.constant(labels)
+    return order.map(
+        lambda places: ({name: tf.gather(column, places) for name, column in columns.items()}, tf.gather(answers, places))
+    ).prefetch(2)

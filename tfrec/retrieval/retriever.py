@@ -1,0 +1,60 @@
+"""A trained recall stage as it is asked: scores of the whole catalogue, filters, the best rows, evidence for ranking."""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from tfrec.retrieval.index import ExactIndex, best
+from tfrec.retrieval.lookup import marked
+from tfrec.retrieval.two_tower import TwoTower
+
+
+class Candidates(NamedTuple):
+    """What recall found, best first.
+
+    Attributes:
+        rows: int32 `[batch, k]`, 0 where nothing was left.
+        score: float32 `[batch, k]`, the lowest float there.
+    """
+
+    rows: tf.Tensor
+    score: tf.Tensor
+
+
+class Retriever:
+    """The two towers and the index over their item vectors.
+
+    Args:
+        model: trained towers; the index is computed from them here.
+    """
+
+    def __init__(self, model: TwoTower) -> None:
+        self.model = model
+        self.index = ExactIndex.of(model.item_vectors())
+        self.items = self.index.items
+
+    def scores(self, history: tf.Tensor, user: tf.Tensor) -> tf.Tensor:
+        """History rows int32 `[batch, length]`, user rows int32 `[batch]` → float32 `[batch, items]`."""
+        return self.index(self.model.query_vectors(history, user)) / self.model.temperature
+
+    def best(self, scores: tf.Tensor, blocked: tf.Tensor, k: tf.Tensor | int) -> Candidates:
+        """The k best rows outside `blocked` rows int32 `[batch, n]` (0 = none) or a bool mask `[batch, items]`."""
+        mask = blocked if blocked.dtype == tf.bool else marked(blocked, self.items)
+        return Candidates(*best(scores, mask, k))
+
+
+def evidence(scores: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
+    """What a catalogue's scores say of some rows, whatever list these stand in.
+
+    Args:
+        scores: float32 `[batch, items]`.
+        rows: int32 `[batch, list]`.
+
+    Returns:
+        float32 `[batch, list, 2]`: the log-probability among all items, and the score in standard deviations from the
+        catalogue's mean.
+    """
+    chosen = tf.gather(scores, rows, batch_dims=1)
+    mean, variance = tf.nn.moments(scores, 1, keepdims=True)
+    log_probability = chosen - tf.reduce_logsumexp(scores, 1, keepdims=True)
+    return tf.stack([log_probability, (chosen - mean) * tf.math.rsqrt(variance + 1e-6)], -1)

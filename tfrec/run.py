@@ -1,0 +1,207 @@
+"""A RUN folder: everything that evaluation and export need, written file by file so that an interrupted run goes on.
+
+    RUN/run.json            what was trained on what: dataset, fingerprint, seconds, epochs, versions
+    RUN/config.yaml         the settings
+    RUN/items.parquet       the catalogue; RUN/users.parquet the known users
+    RUN/content.npz         content tables; RUN/histories.npz the split
+    RUN/valid/, RUN/test/   the stages of the two fits
+    RUN/evaluation/         written by `tfrec evaluate`
+"""
+
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from tfrec.config import Config, load_config
+from tfrec.data.dataset import Dataset
+from tfrec.data.histories import Histories
+from tfrec.data.item_content import ContentSpec, ItemContent
+from tfrec.data.splits import Split, Targets
+from tfrec.schema import Schema
+
+if TYPE_CHECKING:
+    from tfrec.training import Stages
+
+Fit = Literal["valid", "test"]
+PACKAGES = ("tfrec", "tensorflow", "keras", "keras-hub", "tensorflow-recommenders", "tensorflow-text", "keras-rs")
+
+
+class RunError(ValueError):
+    """A folder that is no run, or another run than asked for; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run on disk.
+
+    Args:
+        folder: RUN.
+    """
+
+    folder: Path
+
+    @classmethod
+    def start(cls, out: str | Path, dataset: Dataset, config: Config) -> "Run":
+        """A new folder, or one that an interrupted call with the same data and settings left.
+
+        Raises:
+            RunError: the folder holds something else.
+        """
+        run = cls(Path(out))
+        facts = {"dataset": dataset.name, "fingerprint": dataset.fingerprint(), "config": config.model_dump()}
+        if run.folder.exists() and any(run.folder.iterdir()):
+            run._check_same(facts)
+            return run
+        run.folder.mkdir(parents=True, exist_ok=True)
+        dataset.items.assign(_title=dataset.item_titles()).to_parquet(run.folder / "items.parquet")
+        dataset.users.to_parquet(run.folder / "users.parquet")
+        _replace(run.folder / "config.yaml", lambda path: path.write_text(config.to_yaml(), encoding="utf-8"))
+        run._write_facts({
+            **facts,
+            "schema": dataset.schema.to_dict(),
+            "cleaning": str(dataset.report),
+            "versions": {name: version(name) for name in PACKAGES},
+            "fits": {},
+            "finished": False,
+        })
+        return run
+
+    @classmethod
+    def open(cls, folder: str | Path) -> "Run":
+        """A finished run.
+
+        Raises:
+            RunError: the folder is no run, or its training was not finished.
+        """
+        run = cls(Path(folder))
+        if not (run.folder / "run.json").is_file():
+            raise RunError(f"{folder}: expected a folder that `tfrec train` wrote, with run.json in it. Received: no run.json.")
+        if not run.facts()["finished"]:
+            raise RunError(f"{folder}: the training was interrupted. Run the same `tfrec train … --out {folder}` to finish it.")
+        return run
+
+    def facts(self) -> dict[str, Any]:
+        """The content of run.json."""
+        facts: dict[str, Any] = json.loads((self.folder / "run.json").read_text(encoding="utf-8"))
+        return facts
+
+    @cached_property
+    def config(self) -> Config:
+        """The settings it was trained with."""
+        return load_config(self.folder / "config.yaml")
+
+    @cached_property
+    def items(self) -> pd.DataFrame:
+        """The catalogue by position: `item_id`, its columns, and `_title`."""
+        return pd.read_parquet(self.folder / "items.parquet")
+
+    @cached_property
+    def user_ids(self) -> list[str]:
+        """Known users in the order of the histories."""
+        return pd.read_parquet(self.folder / "users.parquet")["user_id"].astype(str).to_list()
+
+    @cached_property
+    def schema(self) -> Schema:
+        """What the columns mean."""
+        return Schema.from_dict(self.facts()["schema"])
+
+    @cached_property
+    def content(self) -> ItemContent:
+        """Content tables of the catalogue."""
+        with np.load(self.folder / "content.npz") as file:
+            spec = ContentSpec.from_dict(json.loads(str(file["spec"])))
+            return ItemContent(spec, file["table"], file["category"])
+
+    @cached_property
+    def split(self) -> Split:
+        """What was learned from, and what is asked."""
+        with np.load(self.folder / "histories.npz") as file:
+            train, refit = (Histories(*(file[f"{part}_{name}"] for name in ("item", "start", "time"))) for part in ("train", "refit"))
+            valid, test = (Targets(file[f"{part}_user"], file[f"{part}_item"]) for part in ("valid", "test"))
+            return Split(train, valid, refit, test)
+
+    @cached_property
+    def hidden(self) -> np.ndarray:
+        """Items whose interactions no model saw, bool `[items]`."""
+        with np.load(self.folder / "histories.npz") as file:
+            return file["hidden"]
+
+    def past(self, fit: Fit) -> Histories:
+        """All that lies before the targets of a fit; what is masked."""
+        return self.split.train if fit == "valid" else self.split.refit
+
+    def targets(self, fit: Fit) -> Targets:
+        """What a fit is asked."""
+        return self.split.valid if fit == "valid" else self.split.test
+
+    def save_inputs(self, content: ItemContent, split: Split, hidden: np.ndarray) -> None:
+        """Writes content tables and split."""
+        spec = json.dumps(content.spec.to_dict())
+        _replace(self.folder / "content.npz", lambda path: np.savez(path, spec=spec, table=content.table, category=content.category))
+        arrays: dict[str, np.ndarray] = {"hidden": hidden}
+        for part, h in (("train", split.train), ("refit", split.refit)):
+            arrays |= {f"{part}_item": h.item, f"{part}_start": h.start, f"{part}_time": h.time}
+        for part, targets in (("valid", split.valid), ("test", split.test)):
+            arrays |= {f"{part}_user": targets.user, f"{part}_item": targets.item}
+        _replace(self.folder / "histories.npz", lambda path: np.savez_compressed(path, **arrays))  # type: ignore[arg-type]
+
+    def has_stages(self, fit: Fit) -> bool:
+        """Whether a fit is finished."""
+        return fit in self.facts()["fits"]
+
+    def epochs(self, fit: Fit) -> int:
+        """Epochs that recall took on the past in a finished fit."""
+        return int(self.facts()["fits"][fit]["epochs"])
+
+    def save_stages(self, fit: Fit, stages: "Stages", *, seconds: float) -> None:
+        """Writes the models of a fit, then the line in run.json that declares them finished."""
+        (self.folder / fit).mkdir(exist_ok=True)
+        for name, model in (("two_tower", stages.two_tower), ("ranker", stages.ranker)):
+            _replace(self.folder / fit / f"{name}.keras", model.save)
+        facts = self.facts()
+        facts["fits"][fit] = {"epochs": stages.epochs, "seconds": round(seconds, 1)}
+        self._write_facts(facts)
+
+    def load_stages(self, fit: Fit) -> "Stages":
+        """Reads the models of a fit."""
+        import keras
+
+        from tfrec.training import Stages
+
+        two_tower, ranker = (
+            keras.saving.load_model(self.folder / fit / f"{name}.keras", compile=False) for name in ("two_tower", "ranker")
+        )
+        return Stages(two_tower, ranker, self.epochs(fit))
+
+    def finish(self) -> "Run":
+        """Declares the training finished."""
+        self._write_facts({**self.facts(), "finished": True})
+        return self
+
+    def _check_same(self, facts: dict[str, Any]) -> None:
+        if not (self.folder / "run.json").is_file():
+            raise RunError(f"{self.folder}: the folder is not empty and holds no run. Give a new folder to --out.")
+        for key, value in facts.items():
+            if self.facts()[key] != value:
+                raise RunError(f"{self.folder}: holds a run with another {key}. Give a new folder to --out, or delete this one.")
+
+    def _write_facts(self, facts: dict[str, Any]) -> None:
+        text = json.dumps(facts, indent=2, ensure_ascii=False)
+        _replace(self.folder / "run.json", lambda path: path.write_text(text, encoding="utf-8"))
+
+
+def _replace(path: Path, write: Callable[[Path], Any]) -> None:
+    """Writes beside `path` and renames, so that no reader and no crash ever leaves half a file."""
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".writing-") as folder:
+        beside = Path(folder) / path.name
+        write(beside)
+        os.replace(beside, path)

@@ -1,0 +1,131 @@
+"""From a dataset to a RUN folder: read text once, split, fit the stages on what validation may know, then on the rest.
+
+A fit goes forward in time: recall learns the past, the ranker learns from recall's answers to what came next, then
+recall catches up with those newest events. Two fits are made: one that validation is measured on, and one on everything
+before the test interaction, for as many epochs as validation found best.
+"""
+
+import logging
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfrec.config import Config
+from tfrec.data.dataset import Dataset
+from tfrec.data.histories import Histories, histories
+from tfrec.data.item_content import ItemContent, learn_content
+from tfrec.data.splits import Split, Targets, hidden_items, split
+from tfrec.ranking.fit import build_pair_features, fit_ranker, make_lists
+from tfrec.ranking.lists import held_out, ranking_moments
+from tfrec.ranking.ranker import Ranker
+from tfrec.retrieval.fit import catch_up, fit_retrieval
+from tfrec.retrieval.retriever import Retriever
+from tfrec.retrieval.two_tower import TwoTower
+from tfrec.run import Run
+from tfrec.text.cache import encode_cached
+from tfrec.text.encoder import TextEncoder
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Stages:
+    """The trained models of one fit.
+
+    Args:
+        two_tower: recall.
+        ranker: ranking.
+        epochs: how many epochs recall took on the past, before it caught up.
+    """
+
+    two_tower: TwoTower
+    ranker: Ranker
+    epochs: int
+
+
+def train(dataset: Dataset, config: Config, out: str | Path) -> Run:
+    """Trains both fits of a dataset into a RUN folder; what an interrupted call finished there is not done again.
+
+    Args:
+        dataset: cleaned tables.
+        config: settings.
+        out: the folder; new, or left by an interrupted call with the same data and settings.
+
+    Raises:
+        RunError: the folder holds another run.
+        EncoderNotFound: the language model cannot be had.
+    """
+    run = Run.start(out, dataset, config)
+    if config.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    encoder = load_encoder(config)
+    content = learn_content(dataset, _text_vectors(dataset, encoder))
+    whole = histories(dataset, config.data.repeats)
+    hidden = hidden_items(len(dataset.item_ids), config.data.hide_items, config.seed)
+    parts = split(whole, config.data.split)
+    run.save_inputs(content, parts, hidden)
+    for name, past in (("valid", parts.train), ("test", parts.refit)):
+        if not run.has_stages(name):
+            started = time.perf_counter()
+            epochs = run.epochs("valid") if name == "test" else None
+            stages = fit(past, content, config, hidden=hidden, epochs=epochs)
+            run.save_stages(name, stages, seconds=time.perf_counter() - started)
+    return run.finish()
+
+
+def load_encoder(config: Config) -> TextEncoder | None:
+    """The configured language model; None for 'none'."""
+    if config.text.encoder == "none":
+        return None
+    return TextEncoder.from_name(config.text.encoder, sequence_length=config.text.sequence_length)
+
+
+def _text_vectors(dataset: Dataset, encoder: TextEncoder | None) -> np.ndarray | None:
+    return None if encoder is None else encode_cached(encoder, dataset.item_texts(), progress=True)
+
+
+def fit(
+    past: Histories, content: ItemContent, config: Config, *, hidden: np.ndarray | None = None,
+    epochs: int | None = None,
+) -> Stages:  # fmt: skip
+    """One fit of recall and ranking, forward in time.
+
+    Args:
+        past: all that may be learned from; also what is masked.
+        content: of the catalogue.
+        config: settings.
+        hidden: bool `[items]`, items whose interactions no model may see.
+        epochs: of recall on the past; None = as many as are best for what came next.
+    """
+    known = past if hidden is None else past.without(hidden)
+    earlier = known.head(known.lengths - held_out(known))
+    valid = None if epochs else _next_items(earlier, known)
+    two_tower, epochs = fit_retrieval(earlier, content, config.retrieval, seed=config.seed, valid=valid, epochs=epochs)
+    ranker = _fit_ranking(two_tower, earlier, known, content, config)
+    catch_up(two_tower, known, config.retrieval, seed=config.seed)
+    return Stages(two_tower, ranker, epochs)
+
+
+def _next_items(earlier: Histories, known: Histories) -> Targets:
+    """The first interaction of each user that is in `known` but not in `earlier`."""
+    user = np.flatnonzero(known.lengths > earlier.lengths)
+    return Targets(user.astype(np.int32), known.item[known.start[user] + earlier.lengths[user]])
+
+
+def _fit_ranking(
+    two_tower: TwoTower, earlier: Histories, known: Histories, content: ItemContent, config: Config
+) -> Ranker:
+    """Lists from what recall, trained on `earlier`, would have answered just before each later interaction."""
+    retriever = Retriever(two_tower)
+    vectors = retriever.index.vectors.value
+    features = build_pair_features(earlier, content, vectors, neighbours_kept=config.ranking.neighbours)
+    lists = make_lists(
+        retriever, features, known, ranking_moments(known, config.ranking.lists, config.seed),
+        candidates=config.ranking.candidates, length=config.retrieval.length, mask_seen=config.data.repeats == "first",
+    )  # fmt: skip
+    log.info("ranking: %d lists; recall@%d = %.3f", len(lists.labels), config.ranking.candidates, lists.found)
+    return fit_ranker(lists, vectors, config.ranking, seed=config.seed)
