@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from tfrec.schema import Role, Schema
 
 MULTI_VALUE = "|"
+SEPARATORS = re.compile(r"\s*(?:\|\s*)+")
 WITHIN, BETWEEN = ", ", ". "
 MARKUP = re.compile(
     r"<!--.*?(?:-->|$)|<(script|style)\b.*?</\1\s*>|</?[a-zA-Z][^<>]*>", re.DOTALL | re.IGNORECASE
@@ -40,7 +41,7 @@ def item_text(values: Mapping[str, str]) -> str:
 
 
 def clean_text(value: str) -> str:
-    """Plain words: no HTML comments, tags or entities, no list brackets, single spaces.
+    """Plain words: no HTML comments, tags or entities, no list brackets, single spaces and separators.
 
     >>> clean_text("['An <b>Amazon</b> Brand.', '']")
     'An Amazon Brand.'
@@ -51,7 +52,7 @@ def clean_text(value: str) -> str:
         value = html.unescape(value)
     if "<" in value:
         value = MARKUP.sub(" ", value)
-    return " ".join(value.split())
+    return " ".join(SEPARATORS.sub(MULTI_VALUE, value).strip(MULTI_VALUE).split())
 
 
 def count_words(text: str) -> int:

@@ -28,6 +28,7 @@ from tfrec.schema import Role, Schema
         ("['broken]", "broken"),
         ("[REC]", "[REC]"),
         ("[REC] 2 [Director's Cut]", "[REC] 2 [Director's Cut]"),
+        ("Notebook | lined || 80 pages |", "Notebook|lined|80 pages"),
         ("日本語 のテキスト", "日本語 のテキスト"),
     ],
 )
