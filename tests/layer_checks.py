@@ -21,8 +21,7 @@ def check_layer(
     mixed_precision: bool = True,
     tolerance: float = 1e-5,
 ) -> Layer:
-    """Put a layer through shape, gradient, tf.function, mixed precision, config round trip, and save and
-    reload.
+    """Put a layer through shape, gradient, tf.function, mixed precision, config, and save and reload.
 
     Args:
         make: called as `make()` and `make(dtype="mixed_float16")`, gives a fresh layer.

@@ -17,7 +17,7 @@ def tiny_bert(
     words: Sequence[str] = (),
     *,
     dim: int = 16,
-    layers: int = 2,
+    layers: int = 1,
     heads: int = 2,
     positions: int = 128,
     seed: int = 0,

@@ -19,8 +19,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tfrec.text.batches import encode_in_steps
-
 if TYPE_CHECKING:
     from tfrec.text.encoder import TextEncoder
 
@@ -75,21 +73,22 @@ def encode_cached(
     encoder: "TextEncoder", texts: Sequence[str], folder: str | Path | None = None, *, progress: bool = False
 ) -> np.ndarray:
     """Vectors float32 `[n, dim]` of `texts`; what the cache lacks is encoded and saved as it comes."""
+    from tfrec.text.batches import encode_in_steps  # here: to look into a cache needs no TensorFlow
+
     cache, fingerprint = VectorCache(folder), encoder.fingerprint
-    unique = list(dict.fromkeys(texts))
-    vectors, found = cache.get(fingerprint, unique, encoder.dim)
+    unique, inverse = np.unique(np.array(texts, dtype=object), return_inverse=True)
+    vectors, found = cache.get(fingerprint, unique.tolist(), encoder.dim)
     missing = np.flatnonzero(~found)
-    unsaved: list[int] = []
-    for places, part in encode_in_steps(encoder, [unique[i] for i in missing], progress=progress):
+    unsaved = missing[:0]
+    for places, part in encode_in_steps(encoder, unique[missing].tolist(), progress=progress):
         vectors[missing[places]] = part
-        unsaved += missing[places].tolist()
+        unsaved = np.concatenate([unsaved, missing[places]])
         if len(unsaved) >= SHARD_TEXTS:
-            cache.put(fingerprint, [unique[i] for i in unsaved], vectors[unsaved])
-            unsaved = []
-    if unsaved:
-        cache.put(fingerprint, [unique[i] for i in unsaved], vectors[unsaved])
-    place = {text: i for i, text in enumerate(unique)}
-    return vectors[[place[text] for text in texts]]
+            cache.put(fingerprint, unique[unsaved].tolist(), vectors[unsaved])
+            unsaved = missing[:0]
+    if len(unsaved):
+        cache.put(fingerprint, unique[unsaved].tolist(), vectors[unsaved])
+    return vectors[inverse]
 
 
 def _key(text: str) -> bytes:

@@ -129,12 +129,11 @@ class TextEncoder(keras.layers.Layer):
         Returns:
             float32 `[n, dim]` in the order of `texts`.
         """
-        unique = list(dict.fromkeys(texts))
+        unique, inverse = np.unique(np.array(texts, dtype=object), return_inverse=True)
         vectors = np.zeros((len(unique), self.dim), np.float32)
-        for places, part in encode_in_steps(self, unique, batch=batch, progress=progress):
+        for places, part in encode_in_steps(self, unique.tolist(), batch=batch, progress=progress):
             vectors[places] = part
-        place = {text: i for i, text in enumerate(unique)}
-        return vectors[[place[text] for text in texts]]
+        return vectors[inverse]
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         return (*input_shape, self.dim)
