@@ -40,7 +40,7 @@ def maximal_marginal_relevance(
     worth = tf.where(valid, (1.0 - strength) * _scaled(relevance, valid), ABSENT)
     count = tf.minimum(k, tf.shape(worth)[1])
     places, scores = tf.cond(
-        tf.reduce_any(strength > 0.0),
+        tf.reduce_any(strength > 0.0) & (count > 1),
         lambda: _choose(worth, strength, tf.gather(vectors, order, batch_dims=1), count),
         lambda: _first(worth, count),
     )
