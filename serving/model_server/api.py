@@ -4,11 +4,13 @@ out.
 gRPC and REST both end here, so both give the same answers.
 """
 
+import time
 from typing import Any
 
 from serving import wire
 from serving.model_server import examples
 from serving.model_server.manager import ModelManager
+from serving.model_server.metrics import Metrics
 from serving.model_server.signatures import feeds_of, find_signature, output_aliases
 from serving.model_server.status import StatusError, invalid_argument
 from serving.model_server.tensors import encode
@@ -21,19 +23,30 @@ class Api:
 
     Args:
         manager: where the models are.
+        metrics: where the models' own time is kept, and what a reload reports on.
         check_method_name: refuse a signature whose method_name does not fit the call.
         as_content: answer with tensor_content instead of typed fields.
     """
 
-    def __init__(self, manager: ModelManager, *, check_method_name: bool = False, as_content: bool = False):
+    def __init__(
+        self,
+        manager: ModelManager,
+        *,
+        metrics: Metrics | None = None,
+        check_method_name: bool = False,
+        as_content: bool = False,
+    ):
         self._manager = manager
+        self._metrics = metrics or Metrics()
         self._check_method_name = check_method_name
         self._as_content = as_content
 
     def predict(self, request: Any) -> Any:
         _check_spec(request)
         with self._manager.use(request.model_spec) as version:
+            start = time.perf_counter()
             response = self.predict_on(version.servable, request)
+            self._metrics.observe_runtime(request.model_spec.name, "Predict", time.perf_counter() - start)
             self._fill_spec(response.model_spec, request.model_spec, version.number)
         return response
 
@@ -53,7 +66,9 @@ class Api:
     def classify(self, request: Any) -> Any:
         _check_spec(request)
         with self._manager.use(request.model_spec) as version:
+            start = time.perf_counter()
             response = self.classify_on(version.servable, request)
+            self._metrics.observe_runtime(request.model_spec.name, "Classify", time.perf_counter() - start)
             self._fill_spec(response.model_spec, request.model_spec, version.number)
         return response
 
@@ -68,7 +83,9 @@ class Api:
     def regress(self, request: Any) -> Any:
         _check_spec(request)
         with self._manager.use(request.model_spec) as version:
+            start = time.perf_counter()
             response = self.regress_on(version.servable, request)
+            self._metrics.observe_runtime(request.model_spec.name, "Regress", time.perf_counter() - start)
             self._fill_spec(response.model_spec, request.model_spec, version.number)
         return response
 
@@ -123,9 +140,12 @@ class Api:
         return wire.GetModelStatusResponse(model_version_status=self._manager.statuses(request.model_spec))
 
     def handle_reload_config_request(self, request: Any) -> Any:
+        before = {name: self._metrics.value(name) for name in request.metric_names}
         self._manager.configure(request.config)
         response = wire.ReloadConfigResponse()
         response.status.error_code = wire.Code["OK"]
+        for name, value in before.items():
+            response.metric.add(name=name, int64_value_increase=self._metrics.value(name) - value)
         return response
 
     def signature_inputs(self, spec: Any) -> dict[str, Any]:

@@ -1,13 +1,65 @@
-"""The command line: TensorFlow Serving's own flag names and defaults (`--flag value` is understood beside its
-`--flag=value`)."""
+"""The command line: TensorFlow Serving's own flag names and defaults.
+
+`--flag value` is understood beside TensorFlow Serving's `--flag=value`.
+"""
 
 import argparse
+import logging
 import os
 from typing import Any
 
 from serving.model_server.status import StatusError, invalid_argument
 
+log = logging.getLogger(__name__)
+
 CPUS = os.cpu_count() or 1
+
+VALUES: dict[str, tuple[Any, str]] = {
+    "port": (8500, "gRPC port; 0 picks a free one and prints it"),
+    "bind_address": ("0.0.0.0", "address of both ports (this server's own flag)"),
+    "grpc_socket_path": ("", "also listen on this Unix socket"),
+    "grpc_max_threads": (max(32, 4 * CPUS), "requests in work at a time"),
+    "grpc_channel_arguments": ("", "k=v,k=v for the gRPC server"),
+    "rest_api_port": (0, "HTTP port; 0 means no REST API"),
+    "rest_api_timeout_in_ms": (30000, "a REST request that took longer is answered with 504"),
+    "model_name": ("default", "the name clients ask for"),
+    "model_base_path": ("", "folder with numeric version folders"),
+    "model_config_file": ("", "text ModelServerConfig; replaces model_name and model_base_path"),
+    "model_config_file_poll_wait_seconds": (0.0, "0 reads it once"),
+    "file_system_poll_wait_seconds": (1.0, "0 looks once, below 0 never again"),
+    "max_num_load_retries": (5, "more tries to load a version"),
+    "load_retry_interval_micros": (60_000_000, "between two tries"),
+    "saved_model_tags": ("serve", "tags of the meta graph, with commas"),
+    "tensorflow_intra_op_parallelism": (0, "threads of one op; 0 lets TensorFlow choose"),
+    "tensorflow_inter_op_parallelism": (0, "ops at a time; 0 lets TensorFlow choose"),
+    "tensorflow_session_parallelism": (0, "both of the above"),
+    "num_request_iterations_for_warmup": (0, "runs of each recorded request; 0 means one"),
+    "batching_parameters_file": ("", "text BatchingParameters; needs --enable_batching"),
+    "ssl_config_file": ("", "text SSLConfig; gRPC only"),
+    "monitoring_config_file": ("", "text MonitoringConfig for Prometheus"),
+}
+
+SWITCHES: dict[str, tuple[bool, str]] = {
+    "enable_model_warmup": (True, "run the recorded requests while loading"),
+    "enable_batching": (False, "merge requests into batches"),
+    "enable_per_model_batching_parameters": (False, "read batching_params.pbtxt of each version folder"),
+    "allow_version_labels_for_unavailable_models": (False, "a new label may name a version not loaded yet"),
+    "enable_signature_method_name_check": (False, "refuse signatures whose method_name does not fit"),
+    "enable_serialization_as_tensor_content": (False, "answer with tensor_content, not typed fields"),
+    "enable_grpc_healthcheck_service": (False, "serve grpc.health.v1"),
+    "rest_api_enable_cors_support": (False, "answer with CORS headers"),
+}
+
+WITHOUT_EFFECT = (
+    "rest_api_num_threads",
+    "num_load_threads",
+    "num_unload_threads",
+    "enable_profiler",
+    "per_process_gpu_memory_fraction",
+    "tensorflow_session_config_file",
+    "xla_cpu_compilation_enabled",
+    "xla_gpu_compilation_enabled",
+)
 
 
 def _flag(text: str) -> bool:
@@ -19,72 +71,28 @@ def _flag(text: str) -> bool:
 
 
 def parser() -> argparse.ArgumentParser:
-    """Every flag that has an effect here. Flags of TensorFlow Serving that are not listed are an error, not
-    silently ignored."""
+    """Understands every flag of the tables above; any other is an error, never silently ignored."""
     result = argparse.ArgumentParser(
         prog="tfrec serve",
         allow_abbrev=False,
         description="Serve SavedModels over TensorFlow Serving's gRPC and REST APIs.",
     )
-    add = result.add_argument
-
-    def switch(name: str, default: bool, help: str) -> None:
-        add(name, nargs="?", type=_flag, const=True, default=default, metavar="true|false", help=help)
-
-    add("--port", type=int, default=8500, help="gRPC port; 0 picks a free one and prints it")
-    add("--bind_address", default="0.0.0.0", help="address of both ports (this server's own flag)")
-    add("--grpc_socket_path", default="", help="also listen on this Unix socket")
-    add("--grpc_max_threads", type=int, default=max(32, 4 * CPUS), help="requests in work at a time")
-    add("--grpc_channel_arguments", default="", help="k=v,k=v for the gRPC server")
-    add("--rest_api_port", type=int, default=0, help="HTTP port; 0 means no REST API")
-    add("--rest_api_timeout_in_ms", type=int, default=30000)
-    switch("--rest_api_enable_cors_support", False, "answer with CORS headers")
-    add("--model_name", default="default")
-    add("--model_base_path", default="", help="folder with numeric version folders")
-    add(
-        "--model_config_file",
-        default="",
-        help="text ModelServerConfig; replaces model_name and model_base_path",
-    )
-    add("--model_config_file_poll_wait_seconds", type=float, default=0, help="0 reads it once")
-    add("--file_system_poll_wait_seconds", type=float, default=1, help="0 looks once, below 0 never again")
-    add("--max_num_load_retries", type=int, default=5)
-    add("--load_retry_interval_micros", type=int, default=60_000_000)
-    add("--saved_model_tags", default="serve")
-    add(
-        "--tensorflow_intra_op_parallelism",
-        type=int,
-        default=0,
-        help="threads of one op; 0 lets TensorFlow choose",
-    )
-    add(
-        "--tensorflow_inter_op_parallelism",
-        type=int,
-        default=0,
-        help="ops at a time; 0 lets TensorFlow choose",
-    )
-    add("--tensorflow_session_parallelism", type=int, default=0, help="both of the above")
-    switch("--enable_model_warmup", True, "run the recorded requests while loading")
-    add("--num_request_iterations_for_warmup", type=int, default=0)
-    switch("--enable_batching", False, "merge requests into batches")
-    add("--batching_parameters_file", default="", help="text BatchingParameters; needs --enable_batching")
-    switch(
-        "--enable_per_model_batching_parameters", False, "read batching_params.pbtxt of each version folder"
-    )
-    switch(
-        "--allow_version_labels_for_unavailable_models",
-        False,
-        "a new label may name a version not loaded yet",
-    )
-    switch("--enable_signature_method_name_check", False, "refuse signatures whose method_name does not fit")
-    switch(
-        "--enable_serialization_as_tensor_content",
-        False,
-        "answer with tensor_content instead of typed fields",
-    )
-    switch("--enable_grpc_healthcheck_service", False, "serve grpc.health.v1")
-    add("--ssl_config_file", default="", help="text SSLConfig; gRPC only")
-    add("--monitoring_config_file", default="", help="text MonitoringConfig for Prometheus")
+    for name, (default, text) in VALUES.items():
+        result.add_argument(
+            f"--{name}", type=type(default), default=default, help=f"{text} (default: {default})"
+        )
+    for name, (default, text) in SWITCHES.items():
+        result.add_argument(
+            f"--{name}",
+            nargs="?",
+            type=_flag,
+            const=True,
+            default=default,
+            metavar="true|false",
+            help=f"{text} (default: {str(default).lower()})",
+        )
+    for name in WITHOUT_EFFECT:
+        result.add_argument(f"--{name}", nargs="?", help=argparse.SUPPRESS)
     return result
 
 
@@ -96,22 +104,20 @@ def check(options: argparse.Namespace) -> None:
     """
     if options.batching_parameters_file and not options.enable_batching:
         raise invalid_argument(
-            "server_options.batching_parameters_file is set without setting server_options.enable_batching "
-            "to true."
+            "server_options.batching_parameters_file is set without setting "
+            "server_options.enable_batching to true."
         )
     if not options.model_base_path and not options.model_config_file:
         raise invalid_argument(
             "Both server_options.model_base_path and server_options.model_config_file are empty!"
         )
-    for name in (
-        "model_config_file",
-        "batching_parameters_file",
-        "ssl_config_file",
-        "monitoring_config_file",
-    ):
+    for name in (name for name in VALUES if name.endswith("_file")):
         file = getattr(options, name)
         if file and not os.path.exists(file):
             raise StatusError("NOT_FOUND", f"--{name}: {file}: No such file or directory")
+    for name in WITHOUT_EFFECT:
+        if getattr(options, name) is not None:
+            log.warning("--%s has no effect on the embedded server", name)
 
 
 def channel_arguments(text: str) -> list[tuple[str, Any]]:

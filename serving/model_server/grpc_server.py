@@ -1,6 +1,7 @@
 """The gRPC face: both services through generic handlers, health, reflection, TLS."""
 
 import logging
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -11,12 +12,14 @@ from grpc_reflection.v1alpha import reflection
 
 from serving import wire
 from serving.model_server.api import Api
+from serving.model_server.metrics import Metrics
 from serving.model_server.status import StatusError
 
 log = logging.getLogger(__name__)
 
 MAX_STATUS_BYTES = 1024
 INT32_MAX = 2**31 - 1
+COUNTED = ("Predict", "Classify", "Regress")  # as TensorFlow Serving does
 
 API_METHODS = {
     wire.PREDICTION_SERVICE: {
@@ -34,11 +37,17 @@ API_METHODS = {
 
 
 def make_server(
-    api: Api, *, threads: int, with_health: bool = False, options: list[tuple[str, Any]] | None = None
+    api: Api,
+    metrics: Metrics,
+    *,
+    threads: int,
+    with_health: bool = False,
+    options: list[tuple[str, Any]] | None = None,
 ) -> grpc.Server:
     """A server with all services and no port yet.
 
     Args:
+        metrics: where inference requests are counted.
         threads: requests in work at a time.
         with_health: serve grpc.health.v1 under the three names that TensorFlow Serving sets.
         options: channel arguments.
@@ -52,7 +61,7 @@ def make_server(
         types = wire.method_types(service)
         handlers = {
             name: grpc.unary_unary_rpc_method_handler(
-                _guarded(getattr(api, method)),
+                _guarded(getattr(api, method), name, metrics),
                 request_deserializer=types[name][0].FromString,
                 response_serializer=types[name][1].SerializeToString,
             )
@@ -65,21 +74,38 @@ def make_server(
     return server
 
 
-def _guarded(call: Callable[[Any], Any]) -> Callable[[Any, grpc.ServicerContext], Any]:
+def _guarded(
+    call: Callable[[Any], Any], name: str, metrics: Metrics
+) -> Callable[[Any, grpc.ServicerContext], Any]:
     def handle(request: Any, context: grpc.ServicerContext) -> Any:
-        remaining = context.time_remaining()
-        if remaining is not None and remaining <= 0:
-            context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline exceeded before the request was run")
-        try:
-            return call(request)
-        except StatusError as error:
-            code, message = error.code, error.message
-        except Exception as error:  # a bug here must not look like the client's fault
-            log.exception("Request failed unexpectedly")
-            code, message = "INTERNAL", f"{type(error).__name__}: {error}"
-        context.abort(grpc.StatusCode[code], truncated(message))
+        start = time.perf_counter()
+        response, failure = _outcome(call, request, context)
+        if name in COUNTED:
+            code = failure.code if failure else "OK"
+            metrics.count_request(request.model_spec.name, code)
+            if failure is None:
+                seconds = time.perf_counter() - start
+                metrics.observe_request(request.model_spec.name, name, "GRPC", seconds)
+        if failure is not None:
+            context.abort(grpc.StatusCode[failure.code], truncated(failure.message))
+        return response
 
     return handle
+
+
+def _outcome(
+    call: Callable[[Any], Any], request: Any, context: grpc.ServicerContext
+) -> tuple[Any, StatusError | None]:
+    remaining = context.time_remaining()
+    if remaining is not None and remaining <= 0:
+        return None, StatusError("DEADLINE_EXCEEDED", "Deadline exceeded before the request was run")
+    try:
+        return call(request), None
+    except StatusError as error:
+        return None, error
+    except Exception as error:  # a bug here must not look like the client's fault
+        log.exception("Request failed unexpectedly")
+        return None, StatusError("INTERNAL", f"{type(error).__name__}: {error}")
 
 
 def truncated(message: str) -> str:

@@ -5,6 +5,7 @@ import argparse
 import logging
 import os
 import signal
+import stat
 import sys
 import threading
 from typing import Any
@@ -16,6 +17,8 @@ from serving.model_server import flags, grpc_server, text_config
 from serving.model_server.api import Api
 from serving.model_server.batching import Batched, BatchScheduler, Settings
 from serving.model_server.manager import ModelManager
+from serving.model_server.metrics import Metrics
+from serving.model_server.rest.routes import Routes
 from serving.model_server.rest.server import RestServer
 from serving.model_server.saved_model import SavedModel, session_config
 from serving.model_server.served_model import LoadPolicy
@@ -24,6 +27,7 @@ from serving.model_server.warmup import warm_up
 
 log = logging.getLogger(__name__)
 
+DEFAULT_METRICS_PATH = "/monitoring/prometheus/metrics"
 STOP_GRACE = 10.0  # seconds that requests in flight get after SIGTERM
 
 
@@ -69,8 +73,10 @@ class ModelServer:
             poll_wait=options.file_system_poll_wait_seconds,
             labels_before_loading=options.allow_version_labels_for_unavailable_models,
         )
+        self._metrics = Metrics()
         self._api = Api(
             self._manager,
+            metrics=self._metrics,
             check_method_name=options.enable_signature_method_name_check,
             as_content=options.enable_serialization_as_tensor_content,
         )
@@ -114,40 +120,49 @@ class ModelServer:
     def _open_ports(self) -> None:
         options = self._options
         if options.rest_api_port:
-            self._rest = RestServer(
-                self._api,
-                (options.bind_address, options.rest_api_port),
-                cors=options.rest_api_enable_cors_support,
-            )
+            self._rest = self._make_rest()
             self._rest.start()
             print(f"Exporting HTTP/REST API at:{options.bind_address}:{self._rest.port} ...", flush=True)
-        self._grpc = grpc_server.make_server(
+        server = grpc_server.make_server(
             self._api,
+            self._metrics,
             threads=options.grpc_max_threads,
             with_health=options.enable_grpc_healthcheck_service,
             options=flags.channel_arguments(options.grpc_channel_arguments),
         )
-        port = self._bind(f"{options.bind_address}:{options.port}")
+        port = self._bind(server, f"{options.bind_address}:{options.port}")
         if options.grpc_socket_path:
-            self._bind_socket(options.grpc_socket_path)
-        self._grpc.start()
+            _remove_socket(options.grpc_socket_path)
+            server.add_insecure_port(f"unix:{options.grpc_socket_path}")
+        server.start()
+        self._grpc = server
         print(f"Running gRPC ModelServer at {options.bind_address}:{port} ...", flush=True)
 
-    def _bind(self, address: str) -> int:
-        assert self._grpc is not None
+    def _make_rest(self) -> RestServer:
+        options = self._options
+        monitoring = _read(options.monitoring_config_file, wire.MonitoringConfig).prometheus_config
+        routes = Routes(
+            self._api,
+            self._metrics,
+            timeout=options.rest_api_timeout_in_ms / 1e3,
+            metrics_path=(monitoring.path or DEFAULT_METRICS_PATH) if monitoring.enable else "",
+        )
+        try:
+            address = (options.bind_address, options.rest_api_port)
+            return RestServer(routes, address, cors=options.rest_api_enable_cors_support)
+        except OSError as error:
+            raise StatusError(
+                "UNKNOWN", f"Failed to start HTTP server at port {options.rest_api_port}: {error}"
+            ) from error
+
+    def _bind(self, server: grpc.Server, address: str) -> int:
         try:
             if self._options.ssl_config_file:
                 config = text_config.read(self._options.ssl_config_file, wire.SSLConfig)
-                return self._grpc.add_secure_port(address, grpc_server.credentials(config))
-            return self._grpc.add_insecure_port(address)
+                return server.add_secure_port(address, grpc_server.credentials(config))
+            return server.add_insecure_port(address)
         except RuntimeError as error:
             raise StatusError("UNKNOWN", f"Failed to listen at {address}: {error}") from error
-
-    def _bind_socket(self, path: str) -> None:
-        assert self._grpc is not None
-        if os.path.exists(path):  # left behind by a server that was killed
-            os.unlink(path)
-        self._grpc.add_insecure_port(f"unix:{path}")
 
     def stop(self) -> None:
         """Takes no new requests, lets those in flight finish, unloads the models."""
@@ -207,7 +222,15 @@ def _batch_settings(options: argparse.Namespace, path: str) -> Settings:
     return _parameters(options.batching_parameters_file)
 
 
+def _remove_socket(path: str) -> None:
+    """A socket that a killed server left behind would refuse the new one."""
+    if os.path.exists(path) and stat.S_ISSOCK(os.stat(path).st_mode):
+        os.unlink(path)
+
+
+def _read(file: str, kind: Any) -> Any:
+    return text_config.read(file, kind) if file else kind()
+
+
 def _parameters(file: str) -> Settings:
-    return Settings.from_proto(
-        text_config.read(file, wire.BatchingParameters) if file else wire.BatchingParameters()
-    )
+    return Settings.from_proto(_read(file, wire.BatchingParameters))

@@ -5,7 +5,6 @@ import zlib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
-from serving.model_server.api import Api
 from serving.model_server.rest.routes import Reply, Routes
 
 MAX_INFLATED = 100 * 1024 * 1024
@@ -16,13 +15,13 @@ class RestServer:
     """Answers the REST API on one port until it is stopped.
 
     Args:
-        api: what answers.
+        routes: what answers.
         address: host and port; port 0 picks a free one.
         cors: allow browsers of any origin.
     """
 
-    def __init__(self, api: Api, address: tuple[str, int], *, cors: bool = False):
-        handler = type("Handler", (_Handler,), {"routes": Routes(api), "cors": cors})
+    def __init__(self, routes: Routes, address: tuple[str, int], *, cors: bool = False):
+        handler = type("Handler", (_Handler,), {"routes": routes, "cors": cors})
         self._server = _Server(address, handler)
         self._thread = Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, name="rest", daemon=True
