@@ -116,8 +116,7 @@ class ListwiseSoftmaxLoss(RankingLoss):
 
 @keras.saving.register_keras_serializable("tfrec")
 class ListMLELoss(RankingLoss):
-    """`Σ_i [log Σ_{j≥i} exp(s_j) − s_i]` over the items sorted by falling label, by keras-rs (Xia et al.
-    2008).
+    """`Σ_i [log Σ_{j≥i} exp(s_j) − s_i]` over the items by falling label, by keras-rs (Xia et al. 2008).
 
     It learns a whole order, so it is meant for graded labels. Equal labels are put in a new random order each
     time, as in the paper: in their given order the loss would teach the accidental order of the candidates.

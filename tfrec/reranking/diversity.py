@@ -1,7 +1,6 @@
-"""Maximal marginal relevance: a slate that is relevant without saying the same thing ten times, inside the
-graph.
+"""Maximal marginal relevance: a slate that is relevant without saying the same thing ten times.
 
-The last stage of re-ranking, over the language vectors of the candidates. Core TensorFlow ops only, every row
+The last stage of re-ranking, over the language vectors of the candidates. Core TensorFlow ops only, each row
 of a batch on its own: a request gets the same slate alone and in company.
 """
 
@@ -13,8 +12,7 @@ ABSENT = tf.float32.min  # score of a place that no valid candidate was left for
 def maximal_marginal_relevance(
     relevance: tf.Tensor, vectors: tf.Tensor, valid: tf.Tensor, strength: tf.Tensor, k: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Choose k candidates one after another, each with the largest `(1 − λ) rel − λ max(0, cos to any
-    chosen)`.
+    """Choose k candidates one by one, each with the largest `(1 − λ) rel − λ max(0, cos to any chosen)`.
 
     `rel` is the relevance scaled to [0, 1] over the valid candidates of its row, so that λ means the same on
     any scale of scores. A similarity below 0 counts as 0: nobody is rewarded for being the opposite of
@@ -25,8 +23,8 @@ def maximal_marginal_relevance(
         relevance: float32 `[batch, list]`, on any scale.
         vectors: float32 `[batch, list, dim]`, unit vectors (or zero: similar to nothing).
         valid: bool `[batch, list]`; the others are never chosen.
-        strength: float32 `[batch]`, λ in [0, 1], clipped to it: 0 is the order of relevance, 1 looks at it
-        once. k: int32 scalar.
+        strength: float32 `[batch]`, λ clipped to [0, 1]: 0 is the order of relevance, 1 looks at it once.
+        k: int32 scalar.
 
     Returns:
         The chosen places int32 `[batch, k]` and their scores float32 `[batch, k]`, non-increasing. Of equal

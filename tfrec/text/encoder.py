@@ -55,6 +55,11 @@ class TextEncoder(keras.layers.Layer):
         if hasattr(backbone, "pooled_dense"):
             backbone.pooled_dense.trainable = False  # BERT's own pooler is not on the way to the output
         self.built = True
+        self.retrace()
+
+    def retrace(self) -> None:
+        """Trace `forward` (= `call`, not training) anew: a graph knows nothing of layers changed since."""
+        self.forward = tf.function(self.call, input_signature=[tf.TensorSpec([None], tf.string)])
 
     @classmethod
     def from_name(cls, name: str | Path, *, sequence_length: int = 64) -> Self:
@@ -113,11 +118,6 @@ class TextEncoder(keras.layers.Layer):
             pooled = tf.einsum("bld,bl->bd", states, tf.cast(padding_mask, tf.float32))
         has_text = tf.reduce_sum(padding_mask, axis=1, keepdims=True) > 2
         return tf.math.l2_normalize(tf.where(has_text, pooled, 0.0), axis=-1)
-
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
-    def forward(self, texts: tf.Tensor) -> tf.Tensor:
-        """The vectors of one batch without training, `[batch]` → `[batch, dim]`, as one graph."""
-        return self.call(texts)
 
     def encode(self, texts: Sequence[str], *, batch: int = 64, progress: bool = False) -> np.ndarray:
         """Encode any number of texts, equal ones once.

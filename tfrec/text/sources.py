@@ -62,17 +62,18 @@ def _locate(name: str) -> str:
     """The folder or preset that a name stands for."""
     if name == "minilm":
         return str(_minilm_folder())
-    if Path(name).is_dir():
-        return _check_folder(name)
+    folder = Path(name).expanduser()
+    if name and folder.is_dir():
+        return _check_folder(folder)
     if name in keras_hub.models.Backbone.presets or name.startswith(HUB_SCHEMES):
         return name
     raise EncoderNotFound(name, "it is no folder, no KerasHub preset and no alias (known alias: minilm)")
 
 
-def _check_folder(folder: str) -> str:
-    if not (Path(folder) / "config.json").is_file():
-        raise EncoderNotFound(folder, "the folder has no config.json")
-    return folder
+def _check_folder(folder: Path) -> str:
+    if not (folder / "config.json").is_file():
+        raise EncoderNotFound(str(folder), "the folder has no config.json")
+    return str(folder)
 
 
 def _minilm_folder() -> Path:

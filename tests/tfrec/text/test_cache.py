@@ -24,10 +24,11 @@ class CountingEncoder(TextEncoder):
     def __init__(self, *args: object, **kwargs: object):
         super().__init__(*args, **kwargs)
         self.asked: list[str] = []
+        self.graph, self.forward = self.forward, self.remember
 
-    def forward(self, texts: tf.Tensor) -> tf.Tensor:
+    def remember(self, texts: tf.Tensor) -> tf.Tensor:
         self.asked += [text.decode() for text in texts.numpy()]
-        return super().forward(texts)
+        return self.graph(texts)
 
 
 @pytest.fixture(scope="module")
