@@ -4,6 +4,7 @@ Works against TensorFlow Serving and against the embedded server alike, and need
 numpy.
 """
 
+from serving.client.aio import AsyncClient, AsyncGrpcTransport, AsyncTransport
 from serving.client.client import Client
 from serving.client.errors import (
     AccessError,
@@ -21,6 +22,9 @@ from serving.client.transport import GrpcTransport, Transport
 
 __all__ = [
     "AccessError",
+    "AsyncClient",
+    "AsyncGrpcTransport",
+    "AsyncTransport",
     "Client",
     "DeadlineError",
     "FakeTransport",

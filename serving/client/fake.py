@@ -54,6 +54,10 @@ class FakeTransport:
     def close(self) -> None:
         """Nothing to free."""
 
+    def asynchronous(self) -> "AsyncFakeTransport":
+        """The same recommender for an AsyncClient."""
+        return AsyncFakeTransport(self)
+
     def _predict(self, request: Any) -> Any:
         response = wire.PredictResponse(model_spec=request.model_spec)
         response.model_spec.version.value = self.version
@@ -130,3 +134,17 @@ def _floats(rows: list[list[float]]) -> Any:
 
 def _scores(lists: list[list[str]]) -> Any:
     return _floats([[1.0 / (i + 1) if item else LOWEST_FLOAT for i, item in enumerate(row)] for row in lists])
+
+
+class AsyncFakeTransport:
+    """A FakeTransport that is awaited."""
+
+    def __init__(self, fake: FakeTransport):
+        self.fake = fake
+
+    async def call(self, method: str, request: Any, timeout: float) -> Any:
+        """As FakeTransport.call."""
+        return self.fake.call(method, request, timeout)
+
+    async def close(self) -> None:
+        """Nothing to free."""

@@ -1,5 +1,6 @@
 """How a request message gets to the server and the response back: gRPC, with deadlines, retries and TLS."""
 
+import queue
 import random
 import time
 from collections.abc import Sequence
@@ -55,6 +56,8 @@ class GrpcTransport:
         retries: how often a call is sent again when the server is unavailable. The calls only read, so that
             sending one twice does no harm.
         backoff: seconds before the first retry; doubles each time, with jitter.
+        hedge_after: seconds without an answer after which the call is sent a second time; the first answer
+            counts. For several servers behind one address. None never does.
         max_message_bytes: limit of requests and responses.
         options: more gRPC channel options.
     """
@@ -66,6 +69,7 @@ class GrpcTransport:
         credentials: grpc.ChannelCredentials | None = None,
         retries: int = 2,
         backoff: float = 0.05,
+        hedge_after: float | None = None,
         max_message_bytes: int = 64 << 20,
         options: Sequence[tuple[str, Any]] = (),
     ):
@@ -76,6 +80,7 @@ class GrpcTransport:
             self._channel = grpc.secure_channel(address, credentials, options=settings)
         self._retries = retries
         self._backoff = backoff
+        self._hedge_after = hedge_after
         self._stubs = {method: self._stub(service, method) for method, service in SERVICE_OF.items()}
 
     def _stub(self, service: str, method: str) -> Any:
@@ -91,7 +96,7 @@ class GrpcTransport:
         deadline = time.monotonic() + timeout
         for attempt in range(self._retries + 1):
             try:
-                return self._stubs[method](request, timeout=max(0.001, deadline - time.monotonic()))
+                return self._send(self._stubs[method], request, deadline)
             except grpc.RpcError as failure:
                 error = error_of(failure, request)
                 pause = retry_pause(self._backoff, attempt)
@@ -101,9 +106,34 @@ class GrpcTransport:
             time.sleep(pause)
         raise AssertionError("unreachable: the last try returns or raises")
 
+    def _send(self, stub: Any, request: Any, deadline: float) -> Any:
+        remaining = max(0.001, deadline - time.monotonic())
+        if self._hedge_after is None:
+            return stub(request, timeout=remaining)
+        finished: queue.SimpleQueue[grpc.Future] = queue.SimpleQueue()
+        sent = [_started(stub, request, remaining, finished)]
+        try:
+            first = finished.get(timeout=self._hedge_after)
+        except queue.Empty:
+            sent.append(_started(stub, request, deadline - time.monotonic(), finished))
+            first = finished.get()
+        if len(sent) > 1 and first.exception() is not None:
+            first = finished.get()  # one failed: the other one's outcome counts
+        for call in sent:
+            call.cancel()
+        return first.result()
+
     def close(self) -> None:
         """Closes the channel."""
         self._channel.close()
+
+
+def _started(
+    stub: Any, request: Any, timeout: float, finished: "queue.SimpleQueue[grpc.Future]"
+) -> grpc.Future:
+    call = stub.future(request, timeout=timeout)
+    call.add_done_callback(finished.put)
+    return call
 
 
 def retry_pause(backoff: float, attempt: int) -> float:

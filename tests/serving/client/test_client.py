@@ -89,6 +89,11 @@ def test_defaults_are_learned_anew_when_the_version_changes(fake):
     assert sent(fake, "diversity") == [0.125]
 
 
+def test_an_unknown_column_of_an_item(fake):
+    with pytest.raises(ValueError, match=r"Received: \['colour'\]"):
+        Client(transport=fake).embed_item("a", colour="red")
+
+
 def test_an_empty_batch_asks_nobody(fake):
     assert Client(transport=fake).recommend_batch([]) == []
     assert fake.requests == []
@@ -176,7 +181,7 @@ class Flaky:
     """A gRPC server whose first answers are errors."""
 
     def __init__(self, failures, delay=0.0):
-        self.calls, self.failures, self.delay = 0, failures, delay
+        self.calls, self.failures, self.answer_delay = 0, failures, lambda: delay
         self.server = grpc.server(futures.ThreadPoolExecutor(4))
         request, response = wire.method_types(wire.MODEL_SERVICE)["GetModelStatus"]
         handler = grpc.unary_unary_rpc_method_handler(
@@ -191,7 +196,7 @@ class Flaky:
 
     def answer(self, request, context):
         self.calls += 1
-        time.sleep(self.delay)
+        time.sleep(self.answer_delay())
         if self.calls <= self.failures:
             context.abort(grpc.StatusCode.UNAVAILABLE, "not yet")
         return wire.GetModelStatusResponse(model_version_status=[{"version": 1, "state": 30}])
@@ -208,6 +213,26 @@ def test_unavailable_is_tried_again():
         pytest.raises(UnavailableError, match="not yet"),
     ):
         client.status()
+    flaky.server.stop(None)
+
+
+def test_a_slow_call_is_sent_twice_and_the_first_answer_counts():
+    flaky = Flaky(failures=0)
+    delays = iter([0.6, 0.0])
+    flaky.answer_delay = lambda: next(delays)
+    start = time.monotonic()
+    with Client(flaky.address, hedge_after=0.05) as client:
+        assert client.status() == [VersionStatus(1, "AVAILABLE")]
+    assert time.monotonic() - start < 0.5
+    assert flaky.calls == 2
+    flaky.server.stop(None)
+
+
+def test_a_quick_call_is_sent_once():
+    flaky = Flaky(failures=0)
+    with Client(flaky.address, hedge_after=5.0) as client:
+        client.status()
+    assert flaky.calls == 1
     flaky.server.stop(None)
 
 

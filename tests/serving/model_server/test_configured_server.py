@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import time
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import pytest
@@ -34,7 +35,7 @@ def base(tmp_path_factory, toy_versions, contract_path):
     (base / "recommender").symlink_to(contract_path)
     (base / "models.config").write_text(MODELS.format(base=base))
     (base / "batching.config").write_text(
-        "max_batch_size { value: 8 } batch_timeout_micros { value: 50000 } pad_variable_length_inputs: true"
+        "max_batch_size { value: 8 } batch_timeout_micros { value: 100000 } pad_variable_length_inputs: true"
     )
     (base / "monitoring.config").write_text('prometheus_config { enable: true path: "/metrics" }')
     return base
@@ -102,6 +103,16 @@ def test_the_second_model(local):
     assert [item.item_id for item in local.recommend("u", k=2)] == ["a", "b"]
 
 
+def test_a_batch_merges_histories_of_three_and_nine_and_neither_gains_an_item(local):
+    histories = {"short": [*"abc"], "long": [*"abcdefghi"]}
+    local.recommend("u")  # the signatures are known from here on
+    with ThreadPoolExecutor(2) as pool:
+        asked = {name: pool.submit(local.recommend, name, history=items) for name, items in histories.items()}
+        arrived = {name: answer.result()[0].reason.split("|")[3].split(".") for name, answer in asked.items()}
+    assert {name: [item for item in row if item] for name, row in arrived.items()} == histories
+    assert {len(row) for row in arrived.values()} == {10}  # the short one was widened: they ran as one batch
+
+
 def test_tls_asks_for_a_certificate(server, certificate):
     key, text = (part.encode() for part in certificate)
     address = server.grpc_address.replace("127.0.0.1", "localhost")
@@ -133,9 +144,7 @@ def test_metrics(server, local):
     assert "# TYPE :tensorflow:serving:request_latency histogram" in text
     labels = 'model_name="toy",API="Predict",entrypoint="GRPC"'
     assert f':tensorflow:serving:request_latency_bucket{{{labels},le="10"}} 0' in text
-    assert (
-        ':tensorflow:serving:runtime_latency_count{model_name="toy",API="Predict",runtime="TF1"}' in text
-    )
+    assert ':tensorflow:serving:runtime_latency_count{model_name="toy",API="Predict",runtime="TF1"}' in text
     assert ':tensorflow:serving:request_latency_count{model_name="toy",API="",entrypoint="REST"} 1' in text
 
 

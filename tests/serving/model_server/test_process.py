@@ -12,16 +12,20 @@ from contextlib import contextmanager
 
 import pytest
 
+from serving import wire
 from serving.client import Client, NotFoundError, codec
 from serving.model_server.process import ServerFailedError, running_server
 
 MEMORY_LIMIT = 500 << 10  # KiB
 
 
-def ask(client, x=1.0):
-    """The version that answered, from the model's own value: y = x · version."""
-    inputs = {"x": codec.tensor(1, [1, 2], [x, x]), "words": codec.string_rows([[]])}
-    return codec.rows_of(client._predict("serving_default", inputs, 1)["y"])[0][0] / x
+def ask(client, signature="serving_default", x=(1.0, 1.0)):
+    """Row 0 of y = x · version, so the first number tells which version answered."""
+    request = wire.PredictRequest(model_spec={"name": "recommender", "signature_name": signature})
+    request.inputs["x"].CopyFrom(codec.tensor(1, [1, 2], x))
+    if signature == "serving_default":
+        request.inputs["words"].CopyFrom(codec.string_rows([[]]))
+    return codec.rows_of(client._transport.call("Predict", request, 30).outputs["y"])[0]
 
 
 def maps(pid):
@@ -88,17 +92,17 @@ def test_versions_come_and_go_under_load(tmp_path, toy_versions):
         with asking(client) as seen:
             publish(toy_versions[2], base, 2)
             until(lambda: [s.state for s in client.status()] == ["AVAILABLE", "END"])
-            assert ask(client) == 2.0
+            assert ask(client)[0] == 2.0
             shutil.rmtree(base / "2")  # rollback
             until(lambda: [s.state for s in client.status()] == ["END", "AVAILABLE"])
-            assert ask(client) == 1.0
+            assert ask(client)[0] == 1.0
             (base / "3").mkdir()  # no model: it fails, the old one stays
             until(lambda: client.status()[0].error)
-            assert ask(client) == 1.0
+            assert ask(client)[0] == 1.0
         assert seen == {1.0, 2.0}
         os.rename(base, tmp_path / "away")  # a missing base path changes nothing
         time.sleep(0.4)
-        assert ask(client) == 1.0
+        assert ask(client)[0] == 1.0
         for version in (tmp_path / "away").iterdir():
             shutil.rmtree(version)
         os.rename(tmp_path / "away", base)  # an empty one unloads
@@ -115,7 +119,7 @@ def asking(client, threads=4):
     def load():
         while not stop.is_set():
             try:
-                seen.add(ask(client))
+                seen.add(ask(client)[0])
             except Exception as error:
                 failures.append(error)
 
@@ -138,9 +142,9 @@ def test_it_listens_once_a_model_is_available_and_finishes_what_it_began(tmp_pat
         flags = ["--file_system_poll_wait_seconds=0.1"]
         with running_server(tmp_path, rest=False, flags=flags) as server:
             entered.set()
-            with Client(server.grpc_address, timeout=30) as client:
+            with Client(server.grpc_address) as client:
                 assert client.status()[0].state == "AVAILABLE"
-                slow = threading.Thread(target=lambda: answers.append(ask_slowly(client)))
+                slow = threading.Thread(target=lambda: answers.append(ask(client, "slow", (1.0, 2.0))))
                 slow.start()
                 time.sleep(0.2)
                 os.kill(server.pid, signal.SIGTERM)
@@ -152,12 +156,7 @@ def test_it_listens_once_a_model_is_available_and_finishes_what_it_began(tmp_pat
     publish(toy_versions[1], tmp_path, 5)
     assert entered.wait(30)
     thread.join()
-    assert answers == [[[1.0, 2.0]]]
-
-
-def ask_slowly(client):
-    outputs = client._predict("slow", {"x": codec.tensor(1, [1, 2], [1.0, 2.0])}, 1)
-    return codec.rows_of(outputs["y"])
+    assert answers == [[1.0, 2.0]]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,182 @@
+"""What is asked and how the answers are read, without any sending: shared by the synchronous and the
+asynchronous client.
+
+Each method is a generator that yields the calls it needs and is sent their responses; its return value is the
+result.
+"""
+
+from collections.abc import Generator, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+from serving import wire
+from serving.client import codec
+from serving.client.results import Query, Recommendation, ScoredItem, Signature, TensorSpec, VersionStatus
+
+_STATES = {number: name for name, number in wire.State.items()}
+_DTYPES = {number: name[3:].lower() for name, number in wire.DataType.items()}
+
+Result = TypeVar("Result")
+
+
+class Call(NamedTuple):
+    """One call to make: the method's name ("Predict") and its request message."""
+
+    method: str
+    request: Any
+
+
+Talk = Generator[Call, Any, Result]
+
+
+class Dialogue:
+    """Everything a client may ask about one model.
+
+    Args:
+        model: the model's name on the server.
+        version: a fixed version; None means the newest available one.
+    """
+
+    def __init__(self, model: str, version: int | None):
+        self.model = model
+        self.version = version
+        self._signatures: tuple[int, Mapping[str, Any]] | None = None  # (version, SignatureDefs) as last seen
+
+    def recommend(self, queries: Sequence[Query], k: int) -> Talk[list[list[Recommendation]]]:
+        """One list for each query, at most `k` long."""
+        if not queries:
+            return []
+        outputs = yield from self._predict("recommend", _conditions(queries, k), len(queries))
+        columns = [codec.rows_of(outputs[name]) for name in Recommendation.__dataclass_fields__]
+        return [
+            [Recommendation(*values) for values in list(zip(*row, strict=True))[:k] if values[0]]
+            for row in zip(*columns, strict=True)
+        ]
+
+    def retrieve(self, query: Query, k: int) -> Talk[list[ScoredItem]]:
+        """At most `k` candidates of the first stage."""
+        inputs = _conditions([query], k)
+        inputs.pop("diversity", None)
+        outputs = yield from self._predict("retrieve", inputs, 1)
+        (ids,), (scores,) = codec.rows_of(outputs["item_id"]), codec.rows_of(outputs["score"])
+        return [ScoredItem(*pair) for pair in list(zip(ids, scores, strict=True))[:k] if pair[0]]
+
+    def rank(self, query: Query, candidates: Sequence[str]) -> Talk[list[float]]:
+        """The ranking score of each candidate."""
+        inputs = _person([query])
+        inputs["candidates"] = codec.string_rows([candidates])
+        outputs = yield from self._predict("rank", inputs, 1)
+        (scores,) = codec.rows_of(outputs["score"])
+        return scores[1 : 1 + len(candidates)]  # column 0 belongs to the leading ""
+
+    def embed_text(self, texts: Sequence[str]) -> Talk[list[list[float]]]:
+        """The language vector of each text."""
+        if not texts:
+            return []
+        outputs = yield from self._predict("embed_text", {"text": codec.strings(texts)}, len(texts))
+        return codec.rows_of(outputs["embedding"])
+
+    def embed_item(self, item_id: str, columns: Mapping[str, Any]) -> Talk[list[float]]:
+        """The vector of one item."""
+        signatures = yield from self.signature_defs()
+        definition = signatures["embed_item"]
+        unknown = sorted(columns.keys() - definition.inputs.keys())
+        if unknown:
+            raise ValueError(
+                f"embed_item takes the columns {sorted(definition.inputs)}. Received: {unknown}."
+            )
+        inputs = {"item_id": codec.strings([item_id])}
+        for name, info in definition.inputs.items():
+            if name in columns or name not in {"item_id", *definition.defaults}:
+                inputs[name] = _column(columns.get(name), info)
+        outputs = yield from self._predict("embed_item", inputs, 1)
+        (vector,) = codec.rows_of(outputs["embedding"])
+        return vector
+
+    def status(self) -> Talk[list[VersionStatus]]:
+        """Every version the server knows."""
+        response = yield Call("GetModelStatus", wire.GetModelStatusRequest(model_spec=self._spec()))
+        return [
+            VersionStatus(v.version, _STATES.get(v.state, "UNKNOWN"), v.status.error_message)
+            for v in response.model_version_status
+        ]
+
+    def metadata(self) -> Talk[dict[str, Signature]]:
+        """Signature name → its inputs and outputs, asked anew."""
+        self._signatures = None
+        signatures = yield from self.signature_defs()
+        return {
+            name: Signature(_specs(d.inputs), _specs(d.outputs), frozenset(d.defaults))
+            for name, d in signatures.items()
+            if not name.startswith("__")
+        }
+
+    def signature_defs(self) -> Talk[Mapping[str, Any]]:
+        """Signature name → SignatureDef message, remembered until the served version changes."""
+        known = self._signatures
+        if known is None:
+            request = wire.GetModelMetadataRequest(model_spec=self._spec(), metadata_field=["signature_def"])
+            response = yield Call("GetModelMetadata", request)
+            found = wire.SignatureDefMap()
+            response.metadata["signature_def"].Unpack(found)
+            known = self._signatures = (response.model_spec.version.value, found.signature_def)
+        return known[1]
+
+    def _predict(self, signature: str, inputs: Mapping[str, Any], rows: int) -> Talk[Mapping[str, Any]]:
+        request = wire.PredictRequest(model_spec=self._spec(signature), inputs=inputs)
+        signatures = yield from self.signature_defs()
+        definition = signatures.get(signature)
+        if definition is not None:
+            # a batch on the server cannot fill in what one of its requests leaves out, so everything is sent
+            for name in definition.defaults.keys() - inputs.keys():
+                request.inputs[name].CopyFrom(codec.repeated(definition.defaults[name], rows))
+        response = yield Call("Predict", request)
+        known = self._signatures
+        if known is not None and known[0] != response.model_spec.version.value:
+            self._signatures = None  # the next call learns the new version's defaults
+        return response.outputs
+
+    def _spec(self, signature: str = "") -> Any:
+        spec = wire.ModelSpec(name=self.model, signature_name=signature)
+        if self.version is not None:
+            spec.version.value = self.version
+        return spec
+
+
+def _person(queries: Sequence[Query]) -> dict[str, Any]:
+    return {
+        "user_id": codec.strings([query.user_id for query in queries]),
+        "history": codec.string_rows([query.history for query in queries]),
+        "query_text": codec.strings([query.query_text for query in queries]),
+    }
+
+
+def _conditions(queries: Sequence[Query], k: int) -> dict[str, Any]:
+    if k < 1:
+        raise ValueError(f"k must be at least 1. Received: {k}.")
+    inputs = _person(queries)
+    inputs["exclude"] = codec.string_rows([query.exclude for query in queries])
+    inputs["allow_category"] = codec.string_rows([query.allow_category for query in queries])
+    inputs["k"] = codec.ints([k] * len(queries))
+    strengths = {query.diversity for query in queries}
+    if strengths != {None}:
+        if None in strengths:
+            raise ValueError(
+                "diversity must be given for all queries of a batch or for none. Received: a mixture."
+            )
+        inputs["diversity"] = codec.floats([query.diversity or 0.0 for query in queries])
+    return inputs
+
+
+def _column(value: Any, info: Any) -> Any:
+    if info.dtype == wire.DataType["DT_STRING"]:
+        return codec.strings([value or ""])
+    width = [dim.size for dim in info.tensor_shape.dim][1:]
+    values = list(value) if isinstance(value, (list, tuple)) else [value or 0.0] * (width[0] if width else 1)
+    return codec.tensor(info.dtype, [1, *[len(values)][: len(width)]], values)
+
+
+def _specs(infos: Mapping[str, Any]) -> dict[str, TensorSpec]:
+    return {
+        name: TensorSpec(_DTYPES[info.dtype], tuple(dim.size for dim in info.tensor_shape.dim))
+        for name, info in infos.items()
+    }
