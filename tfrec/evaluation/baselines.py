@@ -136,9 +136,8 @@ class IALS:
             from threadpoolctl import threadpool_limits
         except ImportError as error:
             raise LeftOutError(_INSTALL.format(library="implicit")) from error
-        with threadpool_limits(
-            1, user_api="blas"
-        ):  # implicit runs its own threads; BLAS threads inside make it crawl
+        # implicit runs its own threads; BLAS threads inside each make it crawl
+        with threadpool_limits(1, user_api="blas"):
             model = AlternatingLeastSquares(
                 factors=128, regularization=0.1, alpha=5, iterations=20, random_state=0
             )
@@ -211,9 +210,8 @@ def _counts(history: csr_array) -> Scores:
 
 def _invert_in_place(matrix: Scores) -> Scores:
     """The inverse of a symmetric positive definite matrix, in its own memory (numpy would take three)."""
-    factor, failed = spotrf(
-        matrix.T, lower=1, overwrite_a=1
-    )  # .T: LAPACK overwrites only column-major memory
+    # LAPACK overwrites column-major memory only: the transpose, which is the same matrix
+    factor, failed = spotrf(matrix.T, lower=1, overwrite_a=1)
     if not failed:
         inverse, failed = spotri(factor, lower=1, overwrite_c=1)
     if failed:

@@ -155,26 +155,36 @@ def _about_data(metrics: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _about_stages(metrics: Mapping[str, Any]) -> Iterator[str]:
-    values = {
-        name: figures[MAIN_METRIC]
-        for name, figures in present(metrics, "stages").items()
-        if figures.get(MAIN_METRIC) is not None
-    }
+    stages = present(metrics, "stages")
+    values = {name: its[MAIN_METRIC] for name, its in stages.items() if its.get(MAIN_METRIC) is not None}
     popularity = (present(metrics, "baselines").get("popularity") or {}).get(MAIN_METRIC, 0)
-    for name, value in values.items():
-        if value < popularity:
-            yield (
-                f"{label(name)} is below popularity ({MAIN_METRIC} {value:.3f} against {popularity:.3f}): "
-                "one list for everybody would do better."
-            )
-        coverage = metrics["stages"][name].get("coverage@20")
-        if coverage is not None and coverage < LOW_COVERAGE:
-            share = f"{coverage:.1%} of the catalogue"
-            yield f"Coverage is low: all top 20 of {label(name)} together show {share}."
+    below = [f"{label(name)} ({value:.3f})" for name, value in values.items() if value < popularity]
+    if below:
+        yield (
+            f"Below popularity ({MAIN_METRIC} {popularity:.3f}): {', '.join(below)}. "
+            "One list for everybody would do better."
+        )
+    n_items = (metrics.get("protocol") or {}).get("items")
+    narrow = [
+        f"{label(name)} ({its['coverage@20']:.1%})"
+        for name, its in stages.items()
+        if _is_narrow(its, n_items)
+    ]
+    if narrow:
+        yield f"Coverage is low: the share of the catalogue in any top 20 is small for {', '.join(narrow)}."
     for later, earlier in zip(list(values)[1:], values, strict=False):
         loss = values[earlier] - values[later]
         if verdict_of(comparison_of(metrics, later, earlier), -loss) is Verdict.BEHIND:
             yield f"{label(later)} loses {loss:.3f} {MAIN_METRIC} against {label(earlier)}, the stage before."
+
+
+def _is_narrow(figures: Mapping[str, Any], n_items: int | None) -> bool:
+    """Whether little of what the lists have room for is shown: few lists cannot cover a large catalogue."""
+    coverage, targets = figures.get("coverage@20"), figures.get("targets")
+    if coverage is None:
+        return False
+    room = min(1.0, 20 * targets / n_items) if targets and n_items else 1.0
+    return bool(coverage < LOW_COVERAGE * room)
 
 
 def _about_baselines(metrics: Mapping[str, Any]) -> Iterator[str]:

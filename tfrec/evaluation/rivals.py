@@ -43,7 +43,7 @@ def rank_rivals(
     names: Sequence[str] = tuple(BASELINES),
     on_start: Callable[[str], None] = lambda name: None,
 ) -> Rivals:
-    """Runs the named baselines, one after the other so that only one is in memory.
+    """Runs the named baselines, one after the other; only one is in memory at a time.
 
     Args:
         trained: what the baselines may learn from; the model must have had no more and no less.
@@ -59,11 +59,16 @@ def rank_rivals(
     for name in names:
         on_start(name)
         try:
-            score = BASELINES[name].fit(trained, n_items, texts).score
+            # the model has no name here, or it would still be held while the next one is fitted
+            rivals.rankings[name] = rank_targets(
+                BASELINES[name].fit(trained, n_items, texts).score,
+                targets,
+                seen,
+                batch=batch,
+                mask_seen=mask_seen,
+            )
         except LeftOutError as reason:
             rivals.left_out[name] = str(reason)
-            continue
-        rivals.rankings[name] = rank_targets(score, targets, seen, batch=batch, mask_seen=mask_seen)
     return rivals
 
 

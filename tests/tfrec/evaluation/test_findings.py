@@ -84,10 +84,16 @@ def test_a_clean_run_gives_no_warning():
         (metrics(protocol={"equal_time_share": 0.95}), "95% of the interactions share their time"),
         (metrics(protocol={"seen_masked": False}), "not masked"),
         (metrics(protocol={"left_out": {"ease": "too many items"}}), "EASE was left out: too many items."),
-        (metrics({"ranking": 0.01}, {"popularity": 0.02}), "Ranking is below popularity"),
+        (
+            metrics({"ranking": 0.01}, {"popularity": 0.02}),
+            "Below popularity (ndcg@10 0.020): Ranking (0.010).",
+        ),
         (metrics({"retrieval": 0.2, "ranking": 0.1}), "Ranking loses 0.100 ndcg@10 against Retrieval"),
         ({"stages": {"ranking": {"ndcg@10": 0.1, "targets": 20}}}, "Only 20 targets"),
-        ({"stages": {"ranking": {"ndcg@10": 0.1, "coverage@20": 0.004}}}, "Coverage is low"),
+        (
+            {"stages": {"ranking": {"ndcg@10": 0.1, "coverage@20": 0.004}}},
+            "Coverage is low: the share of the catalogue in any top 20 is small for Ranking (0.4%).",
+        ),
         (metrics({"ranking": 0.1}, slices={"cold_items": {"targets": 400}}), "40% of the targets"),
     ],
 )
@@ -95,6 +101,13 @@ def test_a_reader_is_warned(document, words):
     found = warnings(document)
     assert len(found) == 1
     assert words in found[0]
+
+
+def test_few_lists_are_not_blamed_for_a_large_catalogue():
+    """400 lists of 20 have room for 8,000 of 1,000,000 items; half of that is no low coverage."""
+    stages = {"ranking": {"ndcg@10": 0.1, "targets": 400, "coverage@20": 0.004}}
+    assert warnings({"stages": stages, "protocol": {"items": 1_000_000}}) == []
+    assert len(warnings({"stages": stages, "protocol": {"items": 8_000}})) == 1
 
 
 def test_a_loss_within_chance_is_no_warning():

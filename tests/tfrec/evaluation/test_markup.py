@@ -1,6 +1,6 @@
 from html.parser import HTMLParser
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tfrec.evaluation.markup import Html, element, join
@@ -37,6 +37,8 @@ def test_attributes_lose_none_and_underscores():
     )
 
 
+@example('" onload="x')
+@example("<b>&amp;</b>'")
 @settings(deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\0")))
 def test_whatever_is_written_is_read_again(text):
