@@ -213,3 +213,27 @@ def server(tmp_path_factory, toy_versions) -> Iterator[RunningServer]:
     (base / "7").symlink_to(toy_versions[2])
     with running_server(base, model_name="toy", flags=["--enable_grpc_healthcheck_service"]) as running:
         yield running
+
+
+class Tokens(tf.Module):
+    """A model whose graph holds an op of TensorFlow Text."""
+
+    def __init__(self):
+        import tensorflow_text
+
+        vocabulary = ["[UNK]", "play", "##ing", "red"]
+        self.tokenizer = tensorflow_text.FastWordpieceTokenizer(vocabulary, token_out_type=tf.int64)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")])
+    def count(self, text):
+        return {"tokens": tf.cast(self.tokenizer.tokenize(text).row_lengths(), tf.int32)}
+
+    def save(self, path: Path) -> Path:
+        tf.saved_model.save(self, str(path), signatures={"serving_default": self.count})
+        return path
+
+
+@pytest.fixture
+def save_tokens():
+    """Saves the model with text ops to a folder."""
+    return lambda path: Tokens().save(path)

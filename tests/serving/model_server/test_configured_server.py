@@ -175,3 +175,18 @@ def deadline(condition):
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.05)
+
+
+def test_a_model_with_text_ops_is_served_without_keras(server, local, base, save_tokens):
+    save_tokens(base / "tokens" / "1")
+    config = wire.ModelServerConfig()
+    config.model_config_list.config.add(
+        name="tokens", base_path=f"{base}/tokens", model_platform="tensorflow"
+    )
+    local._transport.call("HandleReloadConfigRequest", wire.ReloadConfigRequest(config=config), 60)
+    request = wire.PredictRequest(model_spec={"name": "tokens"})
+    request.inputs["text"].CopyFrom(codec.strings(["playing red", "blue"]))
+    outputs = local._transport.call("Predict", request, 10).outputs
+    assert codec.flat(outputs["tokens"]) == [3, 1]
+    with open(f"/proc/{server.pid}/maps") as maps:
+        assert "_fast_wordpiece_tokenizer.so" in maps.read()
