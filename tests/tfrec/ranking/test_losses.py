@@ -175,12 +175,10 @@ def test_a_model_learns_with_it_and_reloads(name: str, tmp_path: Path):
     model.compile(keras.optimizers.Adam(0.1), loss=make_loss(name))
     history = model.fit(features, labels, epochs=8, batch_size=64, verbose=0).history["loss"]
     assert history[-1] < history[0]
-    predicted = np.where(labels < 0, -np.inf, model.predict(features, verbose=0)).argmax(axis=1)
+    predicted = np.where(labels < 0, -np.inf, model(features)).argmax(axis=1)
     taught = labels.max(axis=1) == 1
     assert np.mean(predicted[taught] == labels.argmax(axis=1)[taught]) > 0.9
     model.save(tmp_path / "ranker.keras")
     again = keras.saving.load_model(tmp_path / "ranker.keras")
     assert type(again.loss) is type(model.loss)
-    np.testing.assert_allclose(
-        again.predict(features, verbose=0), model.predict(features, verbose=0), rtol=1e-5
-    )
+    np.testing.assert_allclose(again(features), model(features), rtol=1e-5)
