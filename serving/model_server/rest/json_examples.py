@@ -3,13 +3,8 @@
 
 from typing import Any
 
-from serving.model_server.rest.json_request import (
-    decode_base64,
-    fill_signature,
-    is_base64,
-    parse_object,
-    text_of,
-)
+from serving.model_server.rest.json_request import fill_signature, parse_object
+from serving.model_server.rest.json_values import decode_base64, is_base64, text_of
 from serving.model_server.status import StatusError, invalid_argument
 
 

@@ -8,7 +8,8 @@ import pytest
 from google.protobuf import text_format
 
 from serving import wire
-from serving.model_server.batching import Batched, BatchScheduler, Settings, merge, split
+from serving.model_server.batching import Batched, BatchScheduler, Settings
+from serving.model_server.batching.merging import merge, split
 from serving.model_server.status import StatusError
 
 
