@@ -32,7 +32,7 @@ class TextConfig(_Stage):
 
     encoder: str = Field("minilm", description="'minilm', a Hugging Face folder or a KerasHub preset; 'none' = no text")
     sequence_length: int = Field(64, ge=8, le=512, description="tokens read of one text")
-    weight: float = Field(8.0, ge=0, description="what a request's free text adds to a score for each unit of cosine")
+    weight: float = Field(16.0, ge=0, description="what a request's free text adds to a score for each unit of cosine")
 
 
 class RetrievalConfig(_Stage):
@@ -51,7 +51,7 @@ class RetrievalConfig(_Stage):
     weight_decay: float = Field(0.0, ge=0)
     batch_events: int = Field(1024, ge=1, description="events in a training step")
     epochs: int = Field(30, ge=1, description="the most epochs; validation may stop earlier")
-    catch_up_epochs: int = Field(3, ge=0, description="epochs on the newest events, once the ranker has learned from them")
+    catch_up_epochs: int = Field(4, ge=0, description="epochs on the newest events, once the ranker has learned from them")
     patience: int = Field(3, ge=1, description="epochs without a better validation ndcg@10 before training stops")
 
 

@@ -5,11 +5,10 @@ from collections.abc import Callable, Mapping
 import keras
 import tensorflow as tf
 
+from tfrec.data.columns import STRINGS
 from tfrec.data.item_content import ContentSpec
 from tfrec.data.item_text import BETWEEN, MULTI_VALUE, WITHIN, text_columns
 from tfrec.schema import Role, Schema
-
-STRINGS = (Role.TEXT, Role.CATEGORY, Role.CATEGORICAL)
 
 
 class ItemGraph:
@@ -22,7 +21,9 @@ class ItemGraph:
 
     def __init__(self, schema: Schema, spec: ContentSpec) -> None:
         self.schema, self.spec = schema, spec
-        self.vocabulary = keras.layers.StringLookup(vocabulary=list(spec.vocabulary) or [""], num_oov_indices=1, mask_token=None)
+        values = list(spec.vocabulary) or [""]
+        self.categories = len(values) + 1  # with id 0, an unknown value
+        self.vocabulary = keras.layers.StringLookup(vocabulary=values, num_oov_indices=1, mask_token=None)
         self.vocabulary(tf.constant([""]))
 
     def signature(self) -> dict[str, tf.TensorSpec]:

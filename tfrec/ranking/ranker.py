@@ -29,12 +29,12 @@ class TargetAttention(keras.layers.Layer):
             layer.build(shape)
         self.built = True
 
-    def call(self, candidates: Tensor, events: Tensor, mask: Tensor) -> Tensor:
+    def call(self, candidates: Tensor, events: Tensor, present: Tensor) -> Tensor:
         """`[batch, list, dim]`, `[batch, length, dim]`, bool `[batch, length]` → `[batch, list, units]`."""
         logits = ops.matmul(self.query(candidates), ops.transpose(self.key(events), (0, 2, 1))) * self.units**-0.5
-        logits = ops.where(mask[:, None, :], logits, ops.cast(-1e4, logits.dtype))
+        logits = ops.where(present[:, None, :], logits, ops.cast(-1e4, logits.dtype))
         interest = ops.matmul(ops.softmax(logits), self.value(events))
-        empty = ops.logical_not(ops.any(mask, axis=1))[:, None, None]
+        empty = ops.logical_not(ops.any(present, axis=1))[:, None, None]
         return ops.where(empty, ops.cast(0, interest.dtype), interest * self.value(candidates))
 
     def get_config(self) -> dict[str, Any]:
@@ -78,7 +78,7 @@ class Ranker(keras.Model):
     def call(self, inputs: dict[str, Tensor], training: bool = False) -> Tensor:
         features, history = self.scale(inputs["features"]), inputs["history"]
         candidates, events = (ops.take(self.vectors, rows, axis=0) for rows in (inputs["candidates"], history))
-        meeting = self.attention(candidates, events, mask=ops.not_equal(history, 0))
+        meeting = self.attention(candidates, events, present=ops.not_equal(history, 0))
         hidden = self.drop(self.hidden(ops.concatenate([features, meeting], -1)), training=training)
         return ops.squeeze(self.linear(features) + self.correction(hidden), -1)
 

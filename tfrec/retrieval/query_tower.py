@@ -37,8 +37,8 @@ class CausalAttention(keras.layers.Layer):
         self.distance = self.add_weight(shape=(self.heads, self.length), initializer="zeros", name="distance")
         self.built = True
 
-    def call(self, x: Tensor, mask: Tensor, training: bool = False) -> Tensor:
-        """x `[batch, length, dim]`, mask bool `[batch, length]` (True = an event) → `[batch, length, dim]`."""
+    def call(self, x: Tensor, present: Tensor, training: bool = False) -> Tensor:
+        """x `[batch, length, dim]`, present bool `[batch, length]` (True = an event) → `[batch, length, dim]`."""
         batch, length, dim = ops.shape(x)
         split = ops.reshape(self.qkv(x), (batch, length, 3, self.heads, dim // self.heads))
         query, key, value = ops.unstack(ops.transpose(split, (2, 0, 3, 1, 4)), 3)
@@ -46,7 +46,7 @@ class CausalAttention(keras.layers.Layer):
         step = ops.arange(length)
         gap = step[:, None] - step[None, :]
         bias = ops.take(self.distance, ops.clip(gap, 0, self.length - 1), axis=1)
-        seen = ops.logical_and(gap[None, None] >= 0, mask[:, None, None, :])
+        seen = ops.logical_and(gap[None, None] >= 0, present[:, None, None, :])
         logits = ops.where(seen, logits + bias, ops.cast(-1e4, logits.dtype))
         weights = self.drop(ops.softmax(logits), training=training)
         return self.out(ops.reshape(ops.transpose(ops.matmul(weights, value), (0, 2, 1, 3)), (batch, length, dim)))
@@ -74,8 +74,8 @@ class TransformerBlock(keras.layers.Layer):
         self.narrow.build((*shape[:-1], 4 * shape[-1]))
         self.built = True
 
-    def call(self, x: Tensor, mask: Tensor, training: bool = False) -> Tensor:
-        x = x + self.drop(self.attention(self.before_attention(x), mask=mask, training=training), training=training)
+    def call(self, x: Tensor, present: Tensor, training: bool = False) -> Tensor:
+        x = x + self.drop(self.attention(self.before_attention(x), present=present, training=training), training=training)
         return x + self.drop(self.narrow(self.wide(self.before_wide(x))), training=training)
 
     def get_config(self) -> dict[str, Any]:
@@ -110,11 +110,11 @@ class QueryTower(keras.layers.Layer):
             self.user_embedding = self.add_weight(shape=(self.users, shape[-1]), initializer="zeros", name="user_embedding")
         self.built = True
 
-    def call(self, x: Tensor, mask: Tensor, user: Tensor | None = None, training: bool = False) -> Tensor:
-        """x `[batch, length, dim]`, mask bool `[batch, length]`, user int32 `[batch]` → `[batch, length, dim]`."""
+    def call(self, x: Tensor, present: Tensor, user: Tensor | None = None, training: bool = False) -> Tensor:
+        """x `[batch, length, dim]`, present bool `[batch, length]`, user int32 `[batch]` → `[batch, length, dim]`."""
         x = self.drop(x, training=training)
         for block in self.transformer:
-            x = block(x, mask=mask, training=training)
+            x = block(x, present=present, training=training)
         x = self.normalise(x)
         if self.users:
             own = self.user_drop(ops.take(self.user_embedding, user, axis=0), training=training)

@@ -35,8 +35,10 @@ class TwoTower(keras.Model):
         self.candidate, self.query = candidate, query
         self.temperature, self.negatives = temperature, negatives
         self.seed_generator = keras.random.SeedGenerator()
-        candidate.build(None)
-        query.build((None, None, candidate.dim))
+        if not candidate.built:
+            candidate.build(None)
+        if not query.built:
+            query.build((None, None, candidate.dim))
         self.frequency = self.add_weight(shape=(candidate.items,), initializer="zeros", trainable=False, name="frequency")
         self._exact_loss = retrieval_loss(temperature=temperature, remove_accidental_hits=False)
         self._sampled_loss = retrieval_loss(temperature=temperature, remove_accidental_hits=True)
@@ -57,7 +59,7 @@ class TwoTower(keras.Model):
         """One query vector after every event: `[batch, length, dim]`."""
         history = inputs["history"]
         vectors = self.candidate(history, training=training)
-        return self.query(vectors, mask=ops.not_equal(history, 0), user=inputs.get("user"), training=training)
+        return self.query(vectors, present=ops.not_equal(history, 0), user=inputs.get("user"), training=training)
 
     def query_vectors(self, history: Tensor, user: Tensor | None = None) -> Tensor:
         """The query vector after the last event: int32 `[batch, length]`, `[batch]` → `[batch, dim]`."""

@@ -1,0 +1,1 @@
+"""TFX-style steps over tfrec."""

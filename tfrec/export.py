@@ -1,0 +1,159 @@
+"""One SavedModel for stock TensorFlow Serving, with its contract and warm-up requests, renamed into place when whole."""
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow_serving.apis import prediction_log_pb2
+
+from tfrec.funnel import Funnel
+from tfrec.run import Run
+from tfrec.signatures import Signatures
+
+SIGNATURES = ("serving_default", "recommend", "retrieve", "rank", "embed_text", "embed_item")
+EXTRA = "assets.extra"
+WARMUP = "tf_serving_warmup_requests"
+WARMUP_USERS = 3
+
+
+def export(run: Run, to: str | Path) -> Path:
+    """Writes a run's model as `to/<version>/`, where version is the time in seconds, or one more than the newest there.
+
+    Returns:
+        the folder of the new version.
+    """
+    to = Path(to)
+    to.mkdir(parents=True, exist_ok=True)
+    version = max([int(time.time()), *(newest + 1 for newest in versions(to)[-1:])])
+    writing = to / f"writing-{version}"
+    shutil.rmtree(writing, ignore_errors=True)
+    try:
+        signatures = Funnel.from_run(run).signatures
+        write_saved_model(signatures, writing)
+        write_extra(signatures, run, writing)
+        os.replace(writing, to / str(version))
+    finally:
+        shutil.rmtree(writing, ignore_errors=True)
+    return to / str(version)
+
+
+def versions(base: Path) -> list[int]:
+    """The version folders of a model, ascending."""
+    return sorted(int(path.name) for path in base.iterdir() if path.is_dir() and path.name.isdecimal())
+
+
+def write_saved_model(signatures: Signatures, folder: Path) -> None:
+    """The graph functions and all they hold. Keras's ExportArchive restores on the loader that TensorFlow Serving uses;
+    a `tf.Module` around Keras 3 layers would not."""
+    archive = keras.export.ExportArchive()
+    for layer in signatures.layers:
+        archive.track(layer)
+    for name, function in signatures.functions.items():
+        archive.add_endpoint(name, function)
+    archive.write_out(str(folder), verbose=False)
+    _write_defaults(signatures, folder / "saved_model.pb")
+
+
+def _write_defaults(signatures: Signatures, path: Path) -> None:
+    """`SignatureDef.defaults`, which ExportArchive does not write."""
+    model = saved_model_pb2.SavedModel.FromString(path.read_bytes())
+    definitions = model.meta_graphs[0].signature_def
+    for name, defaults in signatures.defaults.items():
+        for alias, value in defaults.items():
+            definitions[name].defaults[alias].CopyFrom(tf.make_tensor_proto(value))
+    path.write_bytes(model.SerializeToString())
+
+
+def write_extra(signatures: Signatures, run: Run, folder: Path) -> None:
+    """contract.json and the warm-up requests of the SavedModel in `folder`."""
+    extra = folder / EXTRA
+    extra.mkdir(exist_ok=True)
+    contract = json.dumps(make_contract(signatures, run, folder), indent=2, ensure_ascii=False)
+    (extra / "contract.json").write_text(contract, encoding="utf-8")
+    with tf.io.TFRecordWriter(str(extra / WARMUP)) as writer:
+        for record in warmup_records(signatures, run):
+            writer.write(record)
+
+
+def make_contract(signatures: Signatures, run: Run, folder: Path) -> dict[str, Any]:
+    """What a caller can rely on: schema, signatures, versions, training data, and the evaluation that the model had."""
+    facts = run.facts()
+    metrics = run.folder / "evaluation" / "metrics.json"
+    return {
+        "schema": facts["schema"],
+        "signatures": read_signatures(folder),
+        "limits": {"k": run.config.export.k, "retrieve_k": run.config.export.retrieve_k, "history": run.config.retrieval.length},
+        "items": len(run.items),
+        "users": len(run.user_ids),
+        "encoder": None if signatures.encoder is None else signatures.encoder.fingerprint,
+        "dataset": {"name": facts["dataset"], "fingerprint": facts["fingerprint"]},
+        "config": facts["config"],
+        "versions": facts["versions"],
+        "evaluation": json.loads(metrics.read_text(encoding="utf-8")) if metrics.is_file() else None,
+    }
+
+
+def read_signatures(folder: Path) -> dict[str, Any]:
+    """Inputs, defaults and outputs of each signature of a SavedModel, as a client sees them."""
+    model = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
+    definitions = model.meta_graphs[0].signature_def
+    return {
+        name: {
+            "inputs": {alias: _form(info) for alias, info in sorted(definitions[name].inputs.items())},
+            "optional": sorted(definitions[name].defaults),
+            "outputs": {alias: _form(info) for alias, info in sorted(definitions[name].outputs.items())},
+        }
+        for name in SIGNATURES
+    }
+
+
+def _form(info: Any) -> str:
+    sizes = ["?" if dim.size < 0 else str(dim.size) for dim in info.tensor_shape.dim]
+    return f"{tf.as_dtype(info.dtype).name}[{','.join(sizes)}]"
+
+
+def warmup_records(signatures: Signatures, run: Run) -> Iterable[bytes]:
+    """Serialised `PredictionLog`s: each signature once for one row and once for several, free text included."""
+    users = [str(user) for user in run.user_ids[:WARMUP_USERS]]
+    items = [str(item) for item in run.items["item_id"][:WARMUP_USERS]]
+    for batch in (1, WARMUP_USERS):
+        for name, inputs in _requests(signatures, users, items, batch):
+            record = prediction_log_pb2.PredictionLog()
+            record.predict_log.request.model_spec.signature_name = name
+            for alias, values in inputs.items():
+                record.predict_log.request.inputs[alias].CopyFrom(tf.make_tensor_proto(values))
+            yield record.SerializeToString()
+
+
+def _requests(
+    signatures: Signatures, users: list[str], items: list[str], batch: int
+) -> Iterable[tuple[str, dict[str, np.ndarray]]]:
+    user = np.resize(np.array(users or [""], object), batch)
+    item = np.resize(np.array(items, object), batch)
+    history, nothing = np.stack([np.full(batch, "", object), item], 1), np.full((batch, 1), "", object)
+    k = np.full(batch, signatures.config.export.k, np.int32)
+    for text in ("", str(signatures.titles[1].numpy().decode())):
+        base = {"user_id": user, "history": history, "query_text": np.full(batch, text, object)}
+        filters = {"exclude": nothing, "allow_category": nothing, "k": k}
+        yield "recommend", {**base, **filters, "diversity": np.full(batch, 0.3, np.float32)}
+        yield "retrieve", {**base, **filters}
+        yield "rank", {**base, "candidates": history}
+    yield "serving_default", {"user_id": user, "history": history}
+    yield "embed_text", {"text": item}
+    yield "embed_item", {"item_id": item, **_columns(signatures, batch)}
+
+
+def _columns(signatures: Signatures, batch: int) -> dict[str, np.ndarray]:
+    empty: dict[Any, Any] = {tf.string: "", tf.float32: 0.0}
+    return {
+        name: np.full((batch, *spec.shape[1:]), empty[spec.dtype], object if spec.dtype == tf.string else np.float32)
+        for name, spec in signatures.item_graph.signature().items()
+    }
