@@ -1,4 +1,4 @@
-"""The distribution: `pip install tfrec` trains and exports; the extras add the pipeline, serving, benchmarks, development."""
+"""The distribution: the core trains and exports; extras add the pipeline, serving, benchmarks, development."""
 
 from pathlib import Path
 
@@ -39,7 +39,6 @@ EXTRAS = {
         "nbclient>=0.10",
         "ipykernel>=6",
         "nbformat>=5",
-        "pandas-stubs",
         "types-PyYAML",
     ],
 }

@@ -23,16 +23,24 @@ class DataConfig(_Stage):
     """How interactions become histories and targets."""
 
     split: Literal["last-out", "time"] = "last-out"
-    repeats: Literal["first", "keep"] = Field("first", description="'first': only a user's first interaction with an item")
-    hide_items: float = Field(0.0, ge=0, lt=1, description="share of the catalogue hidden from training (cold start)")
+    repeats: Literal["first", "keep"] = Field(
+        "first", description="'first': only a user's first interaction with an item"
+    )
+    hide_items: float = Field(
+        0.0, ge=0, lt=1, description="share of the catalogue hidden from training (cold start)"
+    )
 
 
 class TextConfig(_Stage):
     """The language model that reads items and requests."""
 
-    encoder: str = Field("minilm", description="'minilm', a Hugging Face folder or a KerasHub preset; 'none' = no text")
+    encoder: str = Field(
+        "minilm", description="'minilm', a Hugging Face folder or a KerasHub preset; 'none' = no text"
+    )
     sequence_length: int = Field(64, ge=8, le=512, description="tokens read of one text")
-    weight: float = Field(16.0, ge=0, description="what a request's free text adds to a score for each unit of cosine")
+    weight: float = Field(
+        16.0, ge=0, description="what a request's free text adds to a score for each unit of cosine"
+    )
 
 
 class RetrievalConfig(_Stage):
@@ -43,16 +51,27 @@ class RetrievalConfig(_Stage):
     blocks: int = Field(2, ge=1, le=12)
     heads: int = Field(2, ge=1)
     dropout: float = Field(0.2, ge=0, lt=1)
-    id_dropout: float = Field(0.1, ge=0, le=1, description="how often training hides an item's id, so that its text must do")
+    id_dropout: float = Field(
+        0.1, ge=0, le=1, description="how often training hides an item's id, so that its text must do"
+    )
     user_id: bool = Field(False, description="whether a known user has an embedding of their own")
     temperature: float = Field(1.0, gt=0)
-    negatives: int = Field(4096, ge=1, description="uniform negatives a step; the catalogue's size or more = full softmax")
+    negatives: int = Field(
+        1024, ge=1, description="uniform negatives a step; the catalogue's size or more = full softmax"
+    )
     learning_rate: float = Field(1e-3, gt=0)
     weight_decay: float = Field(0.0, ge=0)
     batch_events: int = Field(1024, ge=1, description="events in a training step")
     epochs: int = Field(30, ge=1, description="the most epochs; validation may stop earlier")
-    catch_up_epochs: int = Field(4, ge=0, description="epochs on the newest events, once the ranker has learned from them")
-    patience: int = Field(3, ge=1, description="epochs without a better validation ndcg@10 before training stops")
+    steps: int = Field(
+        4000, ge=1, description="the most training steps, in whole epochs: bounds the time on large data"
+    )
+    catch_up_epochs: int = Field(
+        4, ge=0, description="epochs on the newest events, once the ranker has learned from them"
+    )
+    patience: int = Field(
+        3, ge=1, description="epochs without a better validation ndcg@10 before training stops"
+    )
 
 
 class RankingConfig(_Stage):
@@ -60,7 +79,14 @@ class RankingConfig(_Stage):
 
     candidates: int = Field(200, ge=1, le=5000, description="taken from retrieval for each request")
     loss: Literal[
-        "pointwise", "pairwise", "listwise", "pairwise_hinge", "pairwise_logistic", "listwise_softmax", "list_mle", "approx_ndcg"
+        "pointwise",
+        "pairwise",
+        "listwise",
+        "pairwise_hinge",
+        "pairwise_logistic",
+        "listwise_softmax",
+        "list_mle",
+        "approx_ndcg",
     ] = "listwise"
     units: int = Field(32, ge=1)
     dropout: float = Field(0.2, ge=0, lt=1)
@@ -70,7 +96,7 @@ class RankingConfig(_Stage):
     batch: int = Field(64, ge=1)
     epochs: int = Field(20, ge=1)
     patience: int = Field(3, ge=1)
-    lists: int = Field(20000, ge=1, description="the most training lists, one for each held-out interaction")
+    lists: int = Field(10000, ge=1, description="the most training lists, one for each held-out interaction")
 
 
 class RerankingConfig(_Stage):
@@ -139,7 +165,9 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     except (OSError, yaml.YAMLError) as error:
         raise ConfigError(f"The config file {path} cannot be read: {error}") from error
     if not isinstance(values, dict):
-        raise ConfigError(f"The config file {path} must hold a mapping of stages. Received: {type(values).__name__}")
+        raise ConfigError(
+            f"The config file {path} must hold a mapping of stages. Received: {type(values).__name__}"
+        )
     return values
 
 

@@ -1,4 +1,4 @@
-"""One SavedModel for stock TensorFlow Serving, with its contract and warm-up requests, renamed into place when whole."""
+"""One SavedModel for stock TensorFlow Serving, with contract and warm-up requests, renamed into place when whole."""
 
 import json
 import os
@@ -90,7 +90,11 @@ def make_contract(signatures: Signatures, run: Run, folder: Path) -> dict[str, A
     return {
         "schema": facts["schema"],
         "signatures": read_signatures(folder),
-        "limits": {"k": run.config.export.k, "retrieve_k": run.config.export.retrieve_k, "history": run.config.retrieval.length},
+        "limits": {
+            "k": run.config.export.k,
+            "retrieve_k": run.config.export.retrieve_k,
+            "history": run.config.retrieval.length,
+        },
         "items": len(run.items),
         "users": len(run.user_ids),
         "encoder": None if signatures.encoder is None else signatures.encoder.fingerprint,
@@ -154,6 +158,8 @@ def _requests(
 def _columns(signatures: Signatures, batch: int) -> dict[str, np.ndarray]:
     empty: dict[Any, Any] = {tf.string: "", tf.float32: 0.0}
     return {
-        name: np.full((batch, *spec.shape[1:]), empty[spec.dtype], object if spec.dtype == tf.string else np.float32)
+        name: np.full(
+            (batch, *spec.shape[1:]), empty[spec.dtype], object if spec.dtype == tf.string else np.float32
+        )
         for name, spec in signatures.item_graph.signature().items()
     }

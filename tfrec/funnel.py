@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from tfrec.run import Fit, Run
@@ -48,16 +47,30 @@ class Funnel:
         stages = run.load_stages(fit)
         ids, titles = run.items["item_id"].to_list(), run.items["_title"].to_list()
         signatures = Signatures(
-            item_ids=ids, titles=titles, schema=run.schema, content=run.content, user_ids=run.user_ids,
-            histories=run.past(fit), two_tower=stages.two_tower, ranker=stages.ranker,
-            encoder=load_encoder(run.config), config=run.config,
-        )  # fmt: skip
+            item_ids=ids,
+            titles=titles,
+            schema=run.schema,
+            content=run.content,
+            user_ids=run.user_ids,
+            histories=run.known(fit),
+            two_tower=stages.two_tower,
+            ranker=stages.ranker,
+            encoder=load_encoder(run.config),
+            config=run.config,
+        )
         return cls(signatures, dict(zip(ids, titles, strict=True)))
 
     def recommend(
-        self, user_id: str = "", history: Sequence[str] = (), *, query_text: str = "", exclude: Sequence[str] = (),
-        allow_category: Sequence[str] = (), diversity: float | None = None, k: int = 10,
-    ) -> list[Recommendation]:  # fmt: skip
+        self,
+        user_id: str = "",
+        history: Sequence[str] = (),
+        *,
+        query_text: str = "",
+        exclude: Sequence[str] = (),
+        allow_category: Sequence[str] = (),
+        diversity: float | None = None,
+        k: int = 10,
+    ) -> list[Recommendation]:
         """The best items for one user.
 
         Args:
@@ -71,17 +84,27 @@ class Funnel:
         """
         strength = self.signatures.config.reranking.diversity if diversity is None else diversity
         slate = self.signatures.functions["recommend"](
-            user_id=tf.constant([user_id]), history=_line(history), query_text=tf.constant([query_text]),
-            exclude=_line(exclude), allow_category=_line(allow_category), diversity=tf.constant([strength], tf.float32),
+            user_id=tf.constant([user_id]),
+            history=_line(history),
+            query_text=tf.constant([query_text]),
+            exclude=_line(exclude),
+            allow_category=_line(allow_category),
+            diversity=tf.constant([strength], tf.float32),
             k=tf.constant([k]),
-        )  # fmt: skip
+        )
         columns = {name: values[0].numpy() for name, values in slate.items()}
-        return [self._recommendation(columns, place) for place in np.flatnonzero(columns["item_id"] != b"")]
+        return [
+            self._recommendation(columns, place)
+            for place, item_id in enumerate(columns["item_id"])
+            if item_id
+        ]
 
     def _recommendation(self, columns: dict[str, Any], place: int) -> Recommendation:
         item_id = columns["item_id"][place].decode()
         scores = {name: float(columns[name][place]) for name in ("score", "retrieval_score", "ranking_score")}
-        return Recommendation(item_id, self.titles[item_id], **scores, reason=columns["reason"][place].decode())
+        return Recommendation(
+            item_id, self.titles[item_id], **scores, reason=columns["reason"][place].decode()
+        )
 
 
 def _line(values: Sequence[str]) -> tf.Tensor:

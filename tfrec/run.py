@@ -1,18 +1,18 @@
 """A RUN folder: everything that evaluation and export need, written file by file so that an interrupted run goes on.
 
-    RUN/run.json            what was trained on what: dataset, fingerprint, seconds, epochs, versions
-    RUN/config.yaml         the settings
-    RUN/items.parquet       the catalogue; RUN/users.parquet the known users
-    RUN/content.npz         content tables; RUN/histories.npz the split
-    RUN/valid/, RUN/test/   the stages of the two fits
-    RUN/evaluation/         written by `tfrec evaluate`
+RUN/run.json            what was trained on what: dataset, fingerprint, seconds, epochs, versions
+RUN/config.yaml         the settings
+RUN/items.parquet       the catalogue; RUN/users.parquet the known users
+RUN/content.npz         content tables; RUN/histories.npz the split
+RUN/valid/, RUN/test/   the stages of the two fits
+RUN/evaluation/         written by `tfrec evaluate`
 """
 
 import json
 import os
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -29,10 +29,18 @@ from tfrec.data.splits import Split, Targets
 from tfrec.schema import Schema
 
 if TYPE_CHECKING:
-    from tfrec.training import Stages
+    from tfrec.stages import Stages
 
 Fit = Literal["valid", "test"]
-PACKAGES = ("tfrec", "tensorflow", "keras", "keras-hub", "tensorflow-recommenders", "tensorflow-text", "keras-rs")
+PACKAGES = (
+    "tfrec",
+    "tensorflow",
+    "keras",
+    "keras-hub",
+    "tensorflow-recommenders",
+    "tensorflow-text",
+    "keras-rs",
+)
 
 
 class RunError(ValueError):
@@ -65,14 +73,16 @@ class Run:
         dataset.items.assign(_title=dataset.item_titles()).to_parquet(run.folder / "items.parquet")
         dataset.users.to_parquet(run.folder / "users.parquet")
         _replace(run.folder / "config.yaml", lambda path: path.write_text(config.to_yaml(), encoding="utf-8"))
-        run._write_facts({
-            **facts,
-            "schema": dataset.schema.to_dict(),
-            "cleaning": str(dataset.report),
-            "versions": {name: version(name) for name in PACKAGES},
-            "fits": {},
-            "finished": False,
-        })
+        run._write_facts(
+            {
+                **facts,
+                "schema": dataset.schema.to_dict(),
+                "cleaning": [asdict(finding) for finding in dataset.report.findings],
+                "versions": {name: version(name) for name in PACKAGES},
+                "fits": {},
+                "finished": False,
+            }
+        )
         return run
 
     @classmethod
@@ -84,9 +94,13 @@ class Run:
         """
         run = cls(Path(folder))
         if not (run.folder / "run.json").is_file():
-            raise RunError(f"{folder}: expected a folder that `tfrec train` wrote, with run.json in it. Received: no run.json.")
+            raise RunError(
+                f"{folder}: expected a folder that `tfrec train` wrote, with run.json in it. Received: no run.json."
+            )
         if not run.facts()["finished"]:
-            raise RunError(f"{folder}: the training was interrupted. Run the same `tfrec train … --out {folder}` to finish it.")
+            raise RunError(
+                f"{folder}: the training was interrupted. Run the same `tfrec train … --out {folder}` to finish it."
+            )
         return run
 
     def facts(self) -> dict[str, Any]:
@@ -125,7 +139,10 @@ class Run:
     def split(self) -> Split:
         """What was learned from, and what is asked."""
         with np.load(self.folder / "histories.npz") as file:
-            train, refit = (Histories(*(file[f"{part}_{name}"] for name in ("item", "start", "time"))) for part in ("train", "refit"))
+            train, refit = (
+                Histories(*(file[f"{part}_{name}"] for name in ("item", "start", "time")))
+                for part in ("train", "refit")
+            )
             valid, test = (Targets(file[f"{part}_user"], file[f"{part}_item"]) for part in ("valid", "test"))
             return Split(train, valid, refit, test)
 
@@ -139,6 +156,10 @@ class Run:
         """All that lies before the targets of a fit; what is masked."""
         return self.split.train if fit == "valid" else self.split.refit
 
+    def known(self, fit: Fit) -> Histories:
+        """What the models of a fit have learned from: its past without hidden items."""
+        return self.past(fit).without(self.hidden)
+
     def targets(self, fit: Fit) -> Targets:
         """What a fit is asked."""
         return self.split.valid if fit == "valid" else self.split.test
@@ -146,7 +167,10 @@ class Run:
     def save_inputs(self, content: ItemContent, split: Split, hidden: np.ndarray) -> None:
         """Writes content tables and split."""
         spec = json.dumps(content.spec.to_dict())
-        _replace(self.folder / "content.npz", lambda path: np.savez(path, spec=spec, table=content.table, category=content.category))
+        _replace(
+            self.folder / "content.npz",
+            lambda path: np.savez(path, spec=spec, table=content.table, category=content.category),
+        )
         arrays: dict[str, np.ndarray] = {"hidden": hidden}
         for part, h in (("train", split.train), ("refit", split.refit)):
             arrays |= {f"{part}_item": h.item, f"{part}_start": h.start, f"{part}_time": h.time}
@@ -175,10 +199,11 @@ class Run:
         """Reads the models of a fit."""
         import keras
 
-        from tfrec.training import Stages
+        from tfrec.stages import Stages
 
         two_tower, ranker = (
-            keras.saving.load_model(self.folder / fit / f"{name}.keras", compile=False) for name in ("two_tower", "ranker")
+            keras.saving.load_model(self.folder / fit / f"{name}.keras", compile=False)
+            for name in ("two_tower", "ranker")
         )
         return Stages(two_tower, ranker, self.epochs(fit))
 
@@ -189,10 +214,14 @@ class Run:
 
     def _check_same(self, facts: dict[str, Any]) -> None:
         if not (self.folder / "run.json").is_file():
-            raise RunError(f"{self.folder}: the folder is not empty and holds no run. Give a new folder to --out.")
+            raise RunError(
+                f"{self.folder}: the folder is not empty and holds no run. Give a new folder to --out."
+            )
         for key, value in facts.items():
             if self.facts()[key] != value:
-                raise RunError(f"{self.folder}: holds a run with another {key}. Give a new folder to --out, or delete this one.")
+                raise RunError(
+                    f"{self.folder}: holds a run with another {key}. Give a new folder to --out, or delete this one."
+                )
 
     def _write_facts(self, facts: dict[str, Any]) -> None:
         text = json.dumps(facts, indent=2, ensure_ascii=False)

@@ -7,10 +7,8 @@ before the test interaction, for as many epochs as validation found best.
 
 import logging
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -18,33 +16,19 @@ from tfrec.config import Config
 from tfrec.data.dataset import Dataset
 from tfrec.data.histories import Histories, histories
 from tfrec.data.item_content import ItemContent, learn_content
-from tfrec.data.splits import Split, Targets, hidden_items, split
+from tfrec.data.splits import Targets, hidden_items, split
 from tfrec.ranking.fit import build_pair_features, fit_ranker, make_lists
 from tfrec.ranking.lists import held_out, ranking_moments
 from tfrec.ranking.ranker import Ranker
 from tfrec.retrieval.fit import catch_up, fit_retrieval
 from tfrec.retrieval.retriever import Retriever
 from tfrec.retrieval.two_tower import TwoTower
-from tfrec.run import Run
+from tfrec.run import Fit, Run
+from tfrec.stages import Stages
 from tfrec.text.cache import encode_cached
 from tfrec.text.encoder import TextEncoder
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, eq=False)
-class Stages:
-    """The trained models of one fit.
-
-    Args:
-        two_tower: recall.
-        ranker: ranking.
-        epochs: how many epochs recall took on the past, before it caught up.
-    """
-
-    two_tower: TwoTower
-    ranker: Ranker
-    epochs: int
 
 
 def train(dataset: Dataset, config: Config, out: str | Path) -> Run:
@@ -66,13 +50,14 @@ def train(dataset: Dataset, config: Config, out: str | Path) -> Run:
     content = learn_content(dataset, _text_vectors(dataset, encoder))
     whole = histories(dataset, config.data.repeats)
     hidden = hidden_items(len(dataset.item_ids), config.data.hide_items, config.seed)
-    parts = split(whole, config.data.split)
-    run.save_inputs(content, parts, hidden)
-    for name, past in (("valid", parts.train), ("test", parts.refit)):
+    run.save_inputs(content, split(whole, config.data.split), hidden)
+    fits: tuple[Fit, ...] = ("valid", "test")
+    for name in fits:
         if not run.has_stages(name):
+            log.info("fit for %s, into %s", name, run.folder / name)
             started = time.perf_counter()
             epochs = run.epochs("valid") if name == "test" else None
-            stages = fit(past, content, config, hidden=hidden, epochs=epochs)
+            stages = fit(run.past(name), content, config, hidden=hidden, epochs=epochs)
             run.save_stages(name, stages, seconds=time.perf_counter() - started)
     return run.finish()
 
@@ -89,9 +74,13 @@ def _text_vectors(dataset: Dataset, encoder: TextEncoder | None) -> np.ndarray |
 
 
 def fit(
-    past: Histories, content: ItemContent, config: Config, *, hidden: np.ndarray | None = None,
+    past: Histories,
+    content: ItemContent,
+    config: Config,
+    *,
+    hidden: np.ndarray | None = None,
     epochs: int | None = None,
-) -> Stages:  # fmt: skip
+) -> Stages:
     """One fit of recall and ranking, forward in time.
 
     Args:
@@ -104,7 +93,9 @@ def fit(
     known = past if hidden is None else past.without(hidden)
     earlier = known.head(known.lengths - held_out(known))
     valid = None if epochs else _next_items(earlier, known)
-    two_tower, epochs = fit_retrieval(earlier, content, config.retrieval, seed=config.seed, valid=valid, epochs=epochs)
+    two_tower, epochs = fit_retrieval(
+        earlier, content, config.retrieval, seed=config.seed, valid=valid, epochs=epochs
+    )
     ranker = _fit_ranking(two_tower, earlier, known, content, config)
     catch_up(two_tower, known, config.retrieval, seed=config.seed)
     return Stages(two_tower, ranker, epochs)
@@ -124,8 +115,13 @@ def _fit_ranking(
     vectors = retriever.index.vectors.value
     features = build_pair_features(earlier, content, vectors, neighbours_kept=config.ranking.neighbours)
     lists = make_lists(
-        retriever, features, known, ranking_moments(known, config.ranking.lists, config.seed),
-        candidates=config.ranking.candidates, length=config.retrieval.length, mask_seen=config.data.repeats == "first",
-    )  # fmt: skip
+        retriever,
+        features,
+        known,
+        ranking_moments(known, config.ranking.lists, config.seed),
+        candidates=config.ranking.candidates,
+        length=config.retrieval.length,
+        mask_seen=config.data.repeats == "first",
+    )
     log.info("ranking: %d lists; recall@%d = %.3f", len(lists.labels), config.ranking.candidates, lists.found)
     return fit_ranker(lists, vectors, config.ranking, seed=config.seed)

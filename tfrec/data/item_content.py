@@ -24,7 +24,7 @@ class ContentSpec:
 
     Args:
         text_dim: width of the language vector, 0 = none.
-        numbers: column → (mean, standard deviation); each gives two content columns, the z-score and whether it is known.
+        numbers: column → (mean, standard deviation); each gives two content columns, the z-score and 1 where known.
         vectors: vector column → width.
         categorical: columns whose values are in the vocabulary, the `category` column first when there is one.
         vocabulary: "column=value" for each value; id = place + 1, 0 = padding or unknown.

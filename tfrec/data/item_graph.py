@@ -1,4 +1,4 @@
-"""An item's columns → its content row and category ids, as graph ops: what `item_content` and `item_text` do offline."""
+"""An item's columns → its content row and category ids, in the graph as `item_content` does it offline."""
 
 from collections.abc import Callable, Mapping
 
@@ -41,7 +41,10 @@ class ItemGraph:
 
     def text(self, columns: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """The one text of each item, string `[batch]`, by the rule of `item_text`."""
-        parts = [tf.strings.regex_replace(columns[name], f"\\{MULTI_VALUE}", WITHIN) for name in text_columns(self.schema)]
+        parts = [
+            tf.strings.regex_replace(columns[name], f"\\{MULTI_VALUE}", WITHIN)
+            for name in text_columns(self.schema)
+        ]
         joined = tf.zeros_like(parts[0])
         for part in parts:
             between = tf.where((joined != "") & (part != ""), BETWEEN, "")
@@ -54,7 +57,10 @@ class ItemGraph:
         return tf.cast(self.vocabulary(f"{name}=" + values), tf.int32)
 
     def __call__(
-        self, encoder: Callable[[tf.Tensor], tf.Tensor] | None, columns: Mapping[str, tf.Tensor], batch: tf.Tensor
+        self,
+        encoder: Callable[[tf.Tensor], tf.Tensor] | None,
+        columns: Mapping[str, tf.Tensor],
+        batch: tf.Tensor,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Columns → content float32 `[batch, content_dim]` and category ids int32 `[batch, values]`, 0 = none."""
         blocks = [encoder(self.text(columns))] if encoder and self.spec.text_dim else []

@@ -27,7 +27,9 @@ def neighbours(interactions: csr_matrix, k: int) -> tuple[np.ndarray, np.ndarray
         similar[local, first + local] = 0
         kept = min(k, items)
         top = np.argpartition(-similar, kept - 1, axis=1)[:, :kept]
-        top = np.take_along_axis(top, np.argsort(-np.take_along_axis(similar, top, 1), axis=1, kind="stable"), 1)
+        top = np.take_along_axis(
+            top, np.argsort(-np.take_along_axis(similar, top, 1), axis=1, kind="stable"), 1
+        )
         value = np.take_along_axis(similar, top, 1)
         cosines[first + 1 : first + 1 + len(local), :kept] = value
         rows[first + 1 : first + 1 + len(local), :kept] = np.where(value > 0, top + 1, 0)

@@ -11,12 +11,21 @@ import numpy as np
 import tensorflow as tf
 
 NAMES = (
-    "retrieval_log_probability", "retrieval_z", "popularity",
-    "language_nearest", "language_mean", "language_last",
-    "vector_nearest", "vector_mean", "vector_last",
-    "co_occurrence", "co_occurrence_recent", "co_occurrence_last",
-    "category_overlap", "history_length",
-)  # fmt: skip
+    "retrieval_log_probability",
+    "retrieval_z",
+    "popularity",
+    "language_nearest",
+    "language_mean",
+    "language_last",
+    "vector_nearest",
+    "vector_mean",
+    "vector_last",
+    "co_occurrence",
+    "co_occurrence_recent",
+    "co_occurrence_last",
+    "category_overlap",
+    "history_length",
+)
 RECENT = 0.8  # weight of an event relative to the next newer one in the `recent` features
 
 
@@ -34,15 +43,25 @@ class PairFeatures(keras.layers.Layer):
     """
 
     def __init__(
-        self, items: int, dim: int, *, text_dim: int, neighbours: int, categories: int, slots: int, **kwargs: Any
+        self,
+        items: int,
+        dim: int,
+        *,
+        text_dim: int,
+        neighbours: int,
+        categories: int,
+        slots: int,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.items, self.dim, self.text_dim = items, dim, text_dim
         self.neighbours, self.categories, self.slots = neighbours, categories, slots
         shapes = {
-            "vectors": (items, dim), "language": (items, text_dim), "popularity": (items,),
+            "vectors": (items, dim),
+            "language": (items, text_dim),
+            "popularity": (items,),
             "cosine": (items, neighbours),
-        }  # fmt: skip
+        }
         self.tables = {name: self._table(name, shape, "float32") for name, shape in shapes.items()}
         for name, width in (("neighbour", neighbours), ("category", slots)):
             self.tables[name] = self._table(name, (items, width), "int32")
@@ -61,9 +80,12 @@ class PairFeatures(keras.layers.Layer):
             self.tables[name].assign(values)
 
     def call(self, history: tf.Tensor, candidates: tf.Tensor, retrieval: tf.Tensor) -> tf.Tensor:
-        """int32 `[batch, length]`, int32 `[batch, list]` (0 = none), float32 `[batch, list, 2]` → `[batch, list, features]`.
+        """Features float32 `[batch, list, features]`; a candidate's do not depend on the list that it stands in.
 
-        A candidate's features do not depend on the list that it stands in. `retrieval` is the retriever's `evidence`.
+        Args:
+            history: int32 `[batch, length]`, 0 = none.
+            candidates: int32 `[batch, list]`, 0 = none.
+            retrieval: float32 `[batch, list, 2]`, the retriever's `evidence`.
         """
         length = tf.reduce_sum(tf.cast(history > 0, tf.float32), 1)[:, None]
         groups = [
@@ -120,8 +142,9 @@ class PairFeatures(keras.layers.Layer):
         line = tf.range(batch)[:, None, None]
         shares = tf.math.unsorted_segment_sum(
             tf.reshape(tf.broadcast_to(weight[..., None], tf.shape(ids)), [-1]),
-            tf.reshape(line * self.categories + ids, [-1]), batch * self.categories,
-        )  # fmt: skip
+            tf.reshape(line * self.categories + ids, [-1]),
+            batch * self.categories,
+        )
         own = tf.gather(self.tables["category"].value, candidates)
         present = tf.cast(own > 0, tf.float32)
         share = tf.gather(shares, line * self.categories + own) * present
@@ -142,4 +165,6 @@ def _recency(history: tf.Tensor) -> tf.Tensor:
 def _is_last(history: tf.Tensor) -> tf.Tensor:
     """1 at the newest event of each line."""
     present = tf.cast(history > 0, tf.float32)
-    return present * tf.cast(tf.equal(tf.cumsum(present, 1), tf.reduce_sum(present, 1, keepdims=True)), tf.float32)
+    return present * tf.cast(
+        tf.equal(tf.cumsum(present, 1), tf.reduce_sum(present, 1, keepdims=True)), tf.float32
+    )

@@ -45,20 +45,34 @@ def build_pair_features(
     language, vocabulary = content.language, content.spec.vocabulary
     rows, cosines = neighbours(histories.matrix(items - 1), neighbours_kept)
     layer = PairFeatures(
-        items, vectors.shape[1], text_dim=language.shape[1], neighbours=neighbours_kept,
-        categories=len(vocabulary) + 1 if vocabulary else 0, slots=slots,
-    )  # fmt: skip
+        items,
+        vectors.shape[1],
+        text_dim=language.shape[1],
+        neighbours=neighbours_kept,
+        categories=len(vocabulary) + 1 if vocabulary else 0,
+        slots=slots,
+    )
     layer.set_tables(
-        counts=np.concatenate([[0], histories.counts(items - 1)]), vectors=vectors, language=language,
-        category=content.category, neighbour=rows, cosine=cosines,
-    )  # fmt: skip
+        counts=np.concatenate([[0], histories.counts(items - 1)]),
+        vectors=vectors,
+        language=language,
+        category=content.category,
+        neighbour=rows,
+        cosine=cosines,
+    )
     return layer
 
 
 def make_lists(
-    retriever: Retriever, features: PairFeatures, full: Histories, moments: Moments, *,
-    candidates: int, length: int, mask_seen: bool = True,
-) -> TrainingLists:  # fmt: skip
+    retriever: Retriever,
+    features: PairFeatures,
+    full: Histories,
+    moments: Moments,
+    *,
+    candidates: int,
+    length: int,
+    mask_seen: bool = True,
+) -> TrainingLists:
     """Asks the retriever at every moment, and keeps the lists that hold the answer.
 
     Args:
@@ -73,7 +87,7 @@ def make_lists(
     @tf.function(reduce_retracing=True)
     def ask(history: tf.Tensor, user: tf.Tensor, seen: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         scores = retriever.scores(history, user)
-        rows = retriever.best(scores, seen, candidates).rows
+        rows = retriever.best(scores, retriever.mask(seen), candidates).rows
         return rows, features(history, rows, evidence(scores, rows))
 
     history = history_rows(full, moments, length)
@@ -96,9 +110,13 @@ def _seen_rows(full: Histories, moments: Moments, part: slice) -> np.ndarray:
 
 
 def fit_ranker(
-    lists: TrainingLists, vectors: tf.Tensor, config: RankingConfig, *, seed: int,
+    lists: TrainingLists,
+    vectors: tf.Tensor,
+    config: RankingConfig,
+    *,
+    seed: int,
     callbacks: Sequence[keras.callbacks.Callback] = (),
-) -> Ranker:  # fmt: skip
+) -> Ranker:
     """Trains on nine tenths of the lists, and stops where the loss on the last tenth is least.
 
     Args:
@@ -108,19 +126,24 @@ def fit_ranker(
         seed: of weights and shuffling.
     """
     keras.utils.set_random_seed(seed)
-    ranker = Ranker(*vectors.shape, len(NAMES), units=config.units, dropout=config.dropout)
+    items, dim = vectors.shape
+    ranker = Ranker(items, dim, len(NAMES), units=config.units, dropout=config.dropout)
     ranker.vectors.assign(vectors)
     if not len(lists.labels):
         return ranker
     ranker.scale.adapt(lists.inputs["features"][lists.labels >= 0][None])
-    optimizer = keras.optimizers.AdamW(config.learning_rate, weight_decay=config.weight_decay, global_clipnorm=1.0)
+    optimizer = keras.optimizers.AdamW(
+        config.learning_rate, weight_decay=config.weight_decay, global_clipnorm=1.0
+    )
     ranker.compile(optimizer=optimizer, loss=make_loss(config.loss), jit_compile=False)
     order = np.random.default_rng(seed).permutation(len(lists.labels))
     held = max(1, len(order) // 10)
     train, valid = (_dataset(lists, part, config.batch, seed) for part in (order[held:], order[:held]))
     stop = keras.callbacks.EarlyStopping("val_loss", patience=config.patience, restore_best_weights=True)
     if len(order) > held:
-        ranker.fit(train, validation_data=valid, epochs=config.epochs, verbose=0, callbacks=[stop, *callbacks])
+        ranker.fit(
+            train, validation_data=valid, epochs=config.epochs, verbose=0, callbacks=[stop, *callbacks]
+        )
     return ranker
 
 
@@ -131,5 +154,8 @@ def _dataset(lists: TrainingLists, chosen: np.ndarray, batch: int, seed: int) ->
     columns = {name: tf.constant(values) for name, values in inputs.items()}
     answers = tf.constant(labels)
     return order.map(
-        lambda places: ({name: tf.gather(column, places) for name, column in columns.items()}, tf.gather(answers, places))
+        lambda places: (
+            {name: tf.gather(column, places) for name, column in columns.items()},
+            tf.gather(answers, places),
+        )
     ).prefetch(2)

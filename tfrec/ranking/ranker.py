@@ -12,8 +12,9 @@ Tensor = Any
 class TargetAttention(keras.layers.Layer):
     """How a candidate meets the history: the events it attends to, multiplied with itself.
 
-    The interest of the user in candidate c is `Σ_h softmax_h(q(c)·k(h)) v(h)` (deep interest network, Zhou et al. 2018,
-    arXiv:1706.06978, with an inner product for the activation unit); the output is `interest * v(c)`, element by element.
+    The interest of the user in candidate c is `Σ_h softmax_h(q(c)·k(h)) v(h)` (deep interest network, Zhou et al.
+    2018, arXiv:1706.06978, with an inner product for the activation unit); the output is `interest * v(c)`, element
+    by element.
 
     Args:
         units: size of the projected vectors.
@@ -22,7 +23,9 @@ class TargetAttention(keras.layers.Layer):
     def __init__(self, units: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.units = units
-        self.query, self.key, self.value = (keras.layers.Dense(units, use_bias=False, name=n) for n in ("query", "key", "value"))
+        self.query, self.key, self.value = (
+            keras.layers.Dense(units, use_bias=False, name=n) for n in ("query", "key", "value")
+        )
 
     def build(self, shape: tuple[int | None, ...]) -> None:
         for layer in (self.query, self.key, self.value):
@@ -31,7 +34,9 @@ class TargetAttention(keras.layers.Layer):
 
     def call(self, candidates: Tensor, events: Tensor, present: Tensor) -> Tensor:
         """`[batch, list, dim]`, `[batch, length, dim]`, bool `[batch, length]` → `[batch, list, units]`."""
-        logits = ops.matmul(self.query(candidates), ops.transpose(self.key(events), (0, 2, 1))) * self.units**-0.5
+        logits = (
+            ops.matmul(self.query(candidates), ops.transpose(self.key(events), (0, 2, 1))) * self.units**-0.5
+        )
         logits = ops.where(present[:, None, :], logits, ops.cast(-1e4, logits.dtype))
         interest = ops.matmul(ops.softmax(logits), self.value(events))
         empty = ops.logical_not(ops.any(present, axis=1))[:, None, None]
@@ -46,8 +51,8 @@ class Ranker(keras.Model):
     """Scores a list: a linear part that starts as the retrieval order, and a network that corrects it.
 
     Inputs: `features` float32 `[batch, list, features]` (see `PairFeatures`, retrieval first), `candidates` int32
-    `[batch, list]` and `history` int32 `[batch, length]`. Output: scores float32 `[batch, list]`. Compile it with a loss
-    of `tfrec.ranking.losses` and labels `[batch, list]` in which a negative label masks a place.
+    `[batch, list]` and `history` int32 `[batch, length]`. Output: scores float32 `[batch, list]`. Compile it with a
+    loss of `tfrec.ranking.losses` and labels `[batch, list]` in which a negative label masks a place.
 
     Args:
         items, dim: shape of the frozen item vectors of the retrieval stage.
@@ -61,7 +66,9 @@ class Ranker(keras.Model):
     ) -> None:
         super().__init__(**kwargs)
         self.items, self.dim, self.features, self.units, self.dropout = items, dim, features, units, dropout
-        self.vectors = self.add_weight(shape=(items, dim), initializer="zeros", trainable=False, name="vectors")
+        self.vectors = self.add_weight(
+            shape=(items, dim), initializer="zeros", trainable=False, name="vectors"
+        )
         self.scale = keras.layers.Normalization(name="scale")
         self.attention = TargetAttention(units)
         self.hidden = keras.layers.Dense(units, activation="gelu", name="hidden")
@@ -77,7 +84,9 @@ class Ranker(keras.Model):
 
     def call(self, inputs: dict[str, Tensor], training: bool = False) -> Tensor:
         features, history = self.scale(inputs["features"]), inputs["history"]
-        candidates, events = (ops.take(self.vectors, rows, axis=0) for rows in (inputs["candidates"], history))
+        candidates, events = (
+            ops.take(self.vectors, rows, axis=0) for rows in (inputs["candidates"], history)
+        )
         meeting = self.attention(candidates, events, present=ops.not_equal(history, 0))
         hidden = self.drop(self.hidden(ops.concatenate([features, meeting], -1)), training=training)
         return ops.squeeze(self.linear(features) + self.correction(hidden), -1)

@@ -1,0 +1,1 @@
+"""Re-ranking: what shapes a slate once relevance is known."""

@@ -1,4 +1,4 @@
-"""The item side: an id embedding beside a projection of what is known of the item (language vector, numbers, categories).
+"""The item side: an id embedding beside a projection of what is known of the item (language vector, categories …).
 
 Items are *rows*: catalogue position + 1, row 0 being padding or an unknown item, whose vector is zero.
 """
@@ -29,26 +29,39 @@ class CandidateTower(keras.layers.Layer):
     """
 
     def __init__(
-        self, items: int, dim: int, *, content_dim: int = 0, categories: int = 0, slots: int = 1,
-        id_dropout: float = 0.1, **kwargs: Any,
+        self,
+        items: int,
+        dim: int,
+        *,
+        content_dim: int = 0,
+        categories: int = 0,
+        slots: int = 1,
+        id_dropout: float = 0.1,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.items, self.dim, self.content_dim = items, dim, content_dim
         self.categories, self.slots, self.id_dropout = categories, slots, id_dropout
         self.seed_generator = keras.random.SeedGenerator()
 
-    def build(self, *_: Any) -> None:
+    def build(self, shape: Any = None) -> None:
         normal = keras.initializers.RandomNormal(stddev=0.05)
-        self.id_embedding = self.add_weight(shape=(self.items, self.dim), initializer=normal, name="id_embedding")
+        self.id_embedding = self.add_weight(
+            shape=(self.items, self.dim), initializer=normal, name="id_embedding"
+        )
         self.warm = self.add_weight(shape=(self.items,), initializer="ones", trainable=False, name="warm")
         if self.content_dim:
             shape = (self.items, self.content_dim)
             self.content = self.add_weight(shape=shape, initializer="zeros", trainable=False, name="content")
-            self.projection = keras.layers.Dense(self.dim, use_bias=False, name="projection")
+            self.projection = keras.layers.Dense(
+                self.dim, use_bias=False, dtype=self.dtype_policy, name="projection"
+            )
             self.projection.build((None, self.content_dim))
         if self.categories:
             shape = (self.items, self.slots)
-            self.category = self.add_weight(shape=shape, initializer="zeros", dtype="int32", trainable=False, name="category")
+            self.category = self.add_weight(
+                shape=shape, initializer="zeros", dtype="int32", trainable=False, name="category"
+            )
             self.category_embedding = self.add_weight(
                 shape=(self.categories, self.dim), initializer=normal, name="category_embedding"
             )
@@ -62,7 +75,7 @@ class CandidateTower(keras.layers.Layer):
             self.category.assign(category)
 
     def describe(self, content: Tensor | None, category: Tensor | None) -> Tensor:
-        """The vector of an item from what is known of it, without its id: `[n, content_dim]`, `[n, slots]` → `[n, dim]`."""
+        """The vector of an item without its id: content `[n, content_dim]`, categories `[n, slots]` → `[n, dim]`."""
         parts = []
         if self.content_dim:
             parts.append(self.projection(content))
@@ -79,7 +92,9 @@ class CandidateTower(keras.layers.Layer):
         vectors = self.combine(rows, content, category, training=training)
         return vectors * ops.cast(ops.not_equal(rows, 0), vectors.dtype)[..., None]
 
-    def combine(self, rows: Tensor, content: Tensor | None, category: Tensor | None, training: bool = False) -> Tensor:
+    def combine(
+        self, rows: Tensor, content: Tensor | None, category: Tensor | None, training: bool = False
+    ) -> Tensor:
         """The id part of rows int32 `[n]` (none for row 0 and for items without interactions) and the content part."""
         known = ops.take(self.warm, rows, axis=0)
         if training and self.id_dropout:

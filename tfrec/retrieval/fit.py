@@ -1,5 +1,8 @@
 """Trains the recall stage on histories: builds the towers for a catalogue, batches events, stops by validation."""
 
+import logging
+import time
+import warnings
 from collections.abc import Sequence
 
 import keras
@@ -18,22 +21,44 @@ from tfrec.retrieval.validation import FullCatalogueNdcg
 
 MONITOR = "val_ndcg@10"
 
+log = logging.getLogger(__name__)
+
+
+class LoggedEpochs(keras.callbacks.Callback):
+    """One log line an epoch."""
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self.started = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        figures = ", ".join(f"{name} {value:.4f}" for name, value in (logs or {}).items())
+        log.info("recall, epoch %d: %s (%.0f s)", epoch + 1, figures, time.perf_counter() - self.started)
+
 
 def build_two_tower(histories: Histories, content: ItemContent, config: RetrievalConfig) -> TwoTower:
     """An untrained, compiled model for a catalogue and its users."""
     items = len(content.table)
     spec = content.spec
     candidate = CandidateTower(
-        items, config.dim, content_dim=spec.content_dim, categories=len(spec.vocabulary) + 1 if spec.vocabulary else 0,
-        slots=content.category.shape[1], id_dropout=config.id_dropout,
-    )  # fmt: skip
+        items,
+        config.dim,
+        content_dim=spec.content_dim,
+        categories=len(spec.vocabulary) + 1 if spec.vocabulary else 0,
+        slots=content.category.shape[1],
+        id_dropout=config.id_dropout,
+    )
     query = QueryTower(
-        len(histories) + 1 if config.user_id else 0, config.length, blocks=config.blocks, heads=config.heads,
+        len(histories) + 1 if config.user_id else 0,
+        config.length,
+        blocks=config.blocks,
+        heads=config.heads,
         dropout=config.dropout,
-    )  # fmt: skip
+    )
     model = TwoTower(candidate, query, temperature=config.temperature, negatives=config.negatives)
     model.set_items(np.concatenate([[0], histories.counts(items - 1)]), content.table, content.category)
-    optimizer = keras.optimizers.AdamW(config.learning_rate, weight_decay=config.weight_decay, global_clipnorm=5.0)
+    optimizer = keras.optimizers.AdamW(
+        config.learning_rate, weight_decay=config.weight_decay, global_clipnorm=5.0
+    )
     model.compile(optimizer=optimizer, jit_compile=False)
     return model
 
@@ -69,12 +94,22 @@ def fit_retrieval(
     batches = next_item_batches(histories, config.length, config.batch_events, seed)
     watch: list[keras.callbacks.Callback] = []
     if valid is not None and len(valid):
-        stop = keras.callbacks.EarlyStopping(MONITOR, mode="max", patience=config.patience, restore_best_weights=True)
+        stop = keras.callbacks.EarlyStopping(
+            MONITOR, mode="max", patience=config.patience, restore_best_weights=True
+        )
         watch = [FullCatalogueNdcg(histories, valid, config.length, seen=seen), stop]
-    history = model.fit(batches, epochs=epochs or config.epochs, verbose=0, callbacks=[*watch, *callbacks])
+    history = _fit(
+        model, batches, epochs or most_epochs(histories, config), [*watch, LoggedEpochs(), *callbacks]
+    )
     if not watch:
         return model, len(history.epoch)
     return model, int(np.argmax(history.history[MONITOR])) + 1
+
+
+def most_epochs(histories: Histories, config: RetrievalConfig) -> int:
+    """`config.epochs`, or fewer where these would take more than `config.steps` steps; 1 at least."""
+    steps = len(histories.item) / config.batch_events
+    return max(1, min(config.epochs, round(config.steps / max(1.0, steps))))
 
 
 def catch_up(model: TwoTower, histories: Histories, config: RetrievalConfig, *, seed: int) -> None:
@@ -85,4 +120,13 @@ def catch_up(model: TwoTower, histories: Histories, config: RetrievalConfig, *, 
     items = model.candidate.items
     model.set_counts(np.concatenate([[0], histories.counts(items - 1)]))
     batches = next_item_batches(histories, config.length, config.batch_events, seed + 1)
-    model.fit(batches, epochs=config.catch_up_epochs, verbose=0)
+    _fit(model, batches, config.catch_up_epochs, [LoggedEpochs()])
+
+
+def _fit(
+    model: TwoTower, batches: tf.data.Dataset, epochs: int, callbacks: Sequence[keras.callbacks.Callback]
+) -> keras.callbacks.History:
+    """`model.fit`, without Keras's warnings that the batches shuffle themselves and that epochs differ in length."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*(shuffle=True|ran out of data)", category=UserWarning)
+        return model.fit(batches, epochs=epochs, verbose=0, callbacks=list(callbacks))

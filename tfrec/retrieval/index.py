@@ -22,7 +22,9 @@ class ExactIndex(keras.layers.Layer):
     def __init__(self, items: int, dim: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.items, self.dim = items, dim
-        self.vectors = self.add_weight(shape=(items, dim), initializer="zeros", trainable=False, name="vectors")
+        self.vectors = self.add_weight(
+            shape=(items, dim), initializer="zeros", trainable=False, name="vectors"
+        )
         self.built = True
 
     @classmethod

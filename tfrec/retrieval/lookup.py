@@ -1,5 +1,6 @@
-"""From the strings of a request to rows: ids looked up, blanks dropped, the newest events kept, seen items remembered."""
+"""Parts of reading a request: ids looked up, blanks dropped, the newest events kept, seen items remembered."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -7,15 +8,15 @@ import numpy as np
 import tensorflow as tf
 
 
-def id_lookup(ids: np.ndarray) -> keras.layers.StringLookup:
+def id_lookup(ids: Sequence[str]) -> keras.layers.StringLookup:
     """Strings → rows int64: `ids[p]` gives p + 1; anything else, "" included, gives 0."""
-    lookup = keras.layers.StringLookup(vocabulary=[str(i) for i in ids], num_oov_indices=1, mask_token=None)
+    lookup = keras.layers.StringLookup(vocabulary=list(ids), num_oov_indices=1, mask_token=None)
     lookup(tf.constant([""]))
     return lookup
 
 
 def compact(rows: tf.Tensor, length: int) -> tf.Tensor:
-    """The last `length` rows of each line that are not 0, in order, from column 0 on: int32 `[batch, n]` → `[batch, length]`."""
+    """The last `length` rows of each line int32 `[batch, n]` that are not 0, in order, from column 0 on."""
     present = tf.cast(rows > 0, tf.int32)
     place = tf.cumsum(present, axis=1) - 1
     skipped = tf.maximum(tf.reduce_sum(present, axis=1, keepdims=True) - length, 0)
@@ -31,7 +32,9 @@ def marked(rows: tf.Tensor, items: int) -> tf.Tensor:
     rows = tf.concat([tf.zeros([batch, 1], rows.dtype), rows], 1)
     line = tf.broadcast_to(tf.range(batch)[:, None], tf.shape(rows))
     cells = tf.reshape(line * items + rows, [-1])
-    return tf.reshape(tf.math.unsorted_segment_max(tf.ones_like(cells), cells, batch * items) > 0, [batch, items])
+    return tf.reshape(
+        tf.math.unsorted_segment_max(tf.ones_like(cells), cells, batch * items) > 0, [batch, items]
+    )
 
 
 @keras.saving.register_keras_serializable(package="tfrec")
@@ -46,8 +49,12 @@ class UserMemory(keras.layers.Layer):
     def __init__(self, users: int, events: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.users, self.events = users, events
-        self.start = self.add_weight(shape=(users + 1,), initializer="zeros", dtype="int64", trainable=False, name="start")
-        self.rows = self.add_weight(shape=(events,), initializer="zeros", dtype="int32", trainable=False, name="rows")
+        self.start = self.add_weight(
+            shape=(users + 1,), initializer="zeros", dtype="int64", trainable=False, name="start"
+        )
+        self.rows = self.add_weight(
+            shape=(events,), initializer="zeros", dtype="int32", trainable=False, name="rows"
+        )
         self.built = True
 
     @classmethod

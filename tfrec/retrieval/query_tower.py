@@ -25,13 +25,14 @@ class CausalAttention(keras.layers.Layer):
     def __init__(self, heads: int, length: int, *, dropout: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.heads, self.length, self.dropout = heads, length, dropout
-        self.drop = keras.layers.Dropout(dropout)
+        self.drop = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
 
-    def build(self, shape: tuple[int | None, ...]) -> None:
+    def build(self, shape: tuple[Any, ...]) -> None:
         dim = shape[-1]
         if dim % self.heads:
             raise ValueError(f"`heads` must divide the vector size {dim}. Received: heads={self.heads}.")
-        self.qkv, self.out = keras.layers.Dense(3 * dim, name="qkv"), keras.layers.Dense(dim, name="out")
+        self.qkv = keras.layers.Dense(3 * dim, dtype=self.dtype_policy, name="qkv")
+        self.out = keras.layers.Dense(dim, dtype=self.dtype_policy, name="out")
         self.qkv.build(shape)
         self.out.build(shape)
         self.distance = self.add_weight(shape=(self.heads, self.length), initializer="zeros", name="distance")
@@ -49,7 +50,9 @@ class CausalAttention(keras.layers.Layer):
         seen = ops.logical_and(gap[None, None] >= 0, present[:, None, None, :])
         logits = ops.where(seen, logits + bias, ops.cast(-1e4, logits.dtype))
         weights = self.drop(ops.softmax(logits), training=training)
-        return self.out(ops.reshape(ops.transpose(ops.matmul(weights, value), (0, 2, 1, 3)), (batch, length, dim)))
+        return self.out(
+            ops.reshape(ops.transpose(ops.matmul(weights, value), (0, 2, 1, 3)), (batch, length, dim))
+        )
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "heads": self.heads, "length": self.length, "dropout": self.dropout}
@@ -62,20 +65,23 @@ class TransformerBlock(keras.layers.Layer):
     def __init__(self, heads: int, length: int, *, dropout: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.heads, self.length, self.dropout = heads, length, dropout
-        self.attention = CausalAttention(heads, length, dropout=dropout)
-        self.before_attention, self.before_wide = keras.layers.LayerNormalization(), keras.layers.LayerNormalization()
-        self.drop = keras.layers.Dropout(dropout)
+        same = {"dtype": self.dtype_policy}
+        self.attention = CausalAttention(heads, length, dropout=dropout, **same)
+        self.before_attention, self.before_wide = (keras.layers.LayerNormalization(**same) for _ in range(2))
+        self.drop = keras.layers.Dropout(dropout, **same)
 
-    def build(self, shape: tuple[int | None, ...]) -> None:
-        self.wide = keras.layers.Dense(4 * shape[-1], activation="gelu", name="wide")
-        self.narrow = keras.layers.Dense(shape[-1], name="narrow")
+    def build(self, shape: tuple[Any, ...]) -> None:
+        self.wide = keras.layers.Dense(4 * shape[-1], activation="gelu", dtype=self.dtype_policy, name="wide")
+        self.narrow = keras.layers.Dense(shape[-1], dtype=self.dtype_policy, name="narrow")
         for layer in (self.attention, self.before_attention, self.before_wide, self.wide):
             layer.build(shape)
         self.narrow.build((*shape[:-1], 4 * shape[-1]))
         self.built = True
 
     def call(self, x: Tensor, present: Tensor, training: bool = False) -> Tensor:
-        x = x + self.drop(self.attention(self.before_attention(x), present=present, training=training), training=training)
+        x = x + self.drop(
+            self.attention(self.before_attention(x), present=present, training=training), training=training
+        )
         return x + self.drop(self.narrow(self.wide(self.before_wide(x))), training=training)
 
     def get_config(self) -> dict[str, Any]:
@@ -98,16 +104,19 @@ class QueryTower(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.users, self.length, self.blocks, self.heads, self.dropout = users, length, blocks, heads, dropout
-        self.transformer = [TransformerBlock(heads, length, dropout=dropout) for _ in range(blocks)]
-        self.drop = keras.layers.Dropout(dropout)
-        self.normalise = keras.layers.LayerNormalization()
-        self.user_drop = keras.layers.Dropout(0.5, noise_shape=(None, 1))
+        same = {"dtype": self.dtype_policy}
+        self.transformer = [TransformerBlock(heads, length, dropout=dropout, **same) for _ in range(blocks)]
+        self.drop = keras.layers.Dropout(dropout, **same)
+        self.normalise = keras.layers.LayerNormalization(**same)
+        self.user_drop = keras.layers.Dropout(0.5, noise_shape=(None, 1), **same)
 
-    def build(self, shape: tuple[int | None, ...]) -> None:
+    def build(self, shape: tuple[Any, ...]) -> None:
         for layer in (*self.transformer, self.normalise):
             layer.build(shape)
         if self.users:
-            self.user_embedding = self.add_weight(shape=(self.users, shape[-1]), initializer="zeros", name="user_embedding")
+            self.user_embedding = self.add_weight(
+                shape=(self.users, shape[-1]), initializer="zeros", name="user_embedding"
+            )
         self.built = True
 
     def call(self, x: Tensor, present: Tensor, user: Tensor | None = None, training: bool = False) -> Tensor:

@@ -1,4 +1,4 @@
-"""A trained recall stage as it is asked: scores of the whole catalogue, filters, the best rows, evidence for ranking."""
+"""A trained recall stage as it is asked: scores of the catalogue, filters, the best rows, evidence for ranking."""
 
 from typing import NamedTuple
 
@@ -37,10 +37,13 @@ class Retriever:
         """History rows int32 `[batch, length]`, user rows int32 `[batch]` → float32 `[batch, items]`."""
         return self.index(self.model.query_vectors(history, user)) / self.model.temperature
 
+    def mask(self, rows: tf.Tensor) -> tf.Tensor:
+        """Rows int32 `[batch, n]` (0 = none) that may not come back, as bool `[batch, items]`."""
+        return marked(rows, self.items)
+
     def best(self, scores: tf.Tensor, blocked: tf.Tensor, k: tf.Tensor | int) -> Candidates:
-        """The k best rows outside `blocked` rows int32 `[batch, n]` (0 = none) or a bool mask `[batch, items]`."""
-        mask = blocked if blocked.dtype == tf.bool else marked(blocked, self.items)
-        return Candidates(*best(scores, mask, k))
+        """The k best rows that are not `blocked`, bool `[batch, items]`."""
+        return Candidates(*best(scores, blocked, k))
 
 
 def evidence(scores: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:

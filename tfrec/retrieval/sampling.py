@@ -15,7 +15,7 @@ def is_exact(pool: int, negatives: int) -> bool:
 
 
 def uniform_negatives(pool: tf.Tensor, negatives: int, seed: tf.Tensor) -> tf.Tensor:
-    """`negatives` rows drawn uniformly with replacement from `pool` int32 `[items]`; the pool itself when it is smaller."""
+    """`negatives` rows drawn uniformly with replacement from `pool` int32 `[items]`; a smaller pool as it is."""
     if is_exact(pool.shape[0], negatives):
         return pool
     drawn = tf.random.stateless_uniform([negatives], seed, 0, pool.shape[0], dtype=tf.int32)
@@ -28,7 +28,9 @@ def multiplicity(rows: tf.Tensor, items: int) -> tf.Tensor:
     return tf.gather(counts, rows) / tf.cast(tf.size(rows), tf.float32)
 
 
-def mixed_probability(rows: tf.Tensor, frequency: tf.Tensor, in_batch: tf.Tensor, negatives: int, pool: int) -> tf.Tensor:
+def mixed_probability(
+    rows: tf.Tensor, frequency: tf.Tensor, in_batch: tf.Tensor, negatives: int, pool: int
+) -> tf.Tensor:
     """Expected share of each candidate row under `in_batch` draws by frequency and `negatives` uniform ones.
 
     Args:

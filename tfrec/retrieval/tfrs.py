@@ -16,9 +16,9 @@ try:
     import tensorflow_recommenders as tfrs
 except ImportError as error:
     raise ImportError(
-        "TensorFlow Recommenders needs `tf.keras` to be Keras 2 (the package tf-keras), and it is Keras 3 already: either "
+        "TensorFlow Recommenders needs `tf.keras` to be Keras 2 (package tf-keras), and it is Keras 3: either "
         f"TF_USE_LEGACY_KERAS is not 1 (received: {os.environ['TF_USE_LEGACY_KERAS']!r}) or `tf.keras` was used before "
-        "tfrec.retrieval was imported. Import tfrec.retrieval first, or set TF_USE_LEGACY_KERAS=1 before starting Python."
+        "tfrec.retrieval was imported. Import tfrec.retrieval first, or set TF_USE_LEGACY_KERAS=1 beforehand."
     ) from error
 
 

@@ -29,7 +29,13 @@ class TwoTower(keras.Model):
     """
 
     def __init__(
-        self, candidate: CandidateTower, query: QueryTower, *, temperature: float = 1.0, negatives: int = 4096, **kwargs: Any
+        self,
+        candidate: CandidateTower,
+        query: QueryTower,
+        *,
+        temperature: float = 1.0,
+        negatives: int = 1024,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.candidate, self.query = candidate, query
@@ -39,12 +45,16 @@ class TwoTower(keras.Model):
             candidate.build(None)
         if not query.built:
             query.build((None, None, candidate.dim))
-        self.frequency = self.add_weight(shape=(candidate.items,), initializer="zeros", trainable=False, name="frequency")
+        self.frequency = self.add_weight(
+            shape=(candidate.items,), initializer="zeros", trainable=False, name="frequency"
+        )
         self._exact_loss = retrieval_loss(temperature=temperature, remove_accidental_hits=False)
         self._sampled_loss = retrieval_loss(temperature=temperature, remove_accidental_hits=True)
         self.built = True
 
-    def set_items(self, counts: np.ndarray, content: np.ndarray | None = None, category: np.ndarray | None = None) -> None:
+    def set_items(
+        self, counts: np.ndarray, content: np.ndarray | None = None, category: np.ndarray | None = None
+    ) -> None:
         """Fill the item tables: counts as in `set_counts`, the rest as in `CandidateTower`."""
         self.candidate.set_content(content=content, category=category)
         self.set_counts(counts)
@@ -59,7 +69,9 @@ class TwoTower(keras.Model):
         """One query vector after every event: `[batch, length, dim]`."""
         history = inputs["history"]
         vectors = self.candidate(history, training=training)
-        return self.query(vectors, present=ops.not_equal(history, 0), user=inputs.get("user"), training=training)
+        return self.query(
+            vectors, present=ops.not_equal(history, 0), user=inputs.get("user"), training=training
+        )
 
     def query_vectors(self, history: Tensor, user: Tensor | None = None) -> Tensor:
         """The query vector after the last event: int32 `[batch, length]`, `[batch]` → `[batch, dim]`."""
@@ -69,20 +81,28 @@ class TwoTower(keras.Model):
 
     def item_vectors(self, block: int = 8192) -> Tensor:
         """The vectors of all rows, float32 `[items, dim]`, computed `block` rows at a time."""
-        parts = [self.candidate(tf.range(i, min(i + block, self.candidate.items))) for i in range(0, self.candidate.items, block)]
+        parts = [
+            self.candidate(tf.range(i, min(i + block, self.candidate.items)))
+            for i in range(0, self.candidate.items, block)
+        ]
         return tf.concat(parts, 0)
 
     def compute_loss(
-        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
     ) -> Tensor:
         """Mean in-batch softmax loss over the events that have a next one (plus the layers' own losses)."""
         present = tf.not_equal(y, 0)
-        queries, positives = tf.boolean_mask(y_pred, present), tf.boolean_mask(y, present)
+        queries, positives = tf.cast(tf.boolean_mask(y_pred, present), tf.float32), tf.boolean_mask(y, present)
         with tf.init_scope():
             pool = tf.constant(np.flatnonzero(self.candidate.warm.numpy()), tf.int32)
         negatives = sampling.uniform_negatives(pool, self.negatives, self.seed_generator.next())
         rows = tf.concat([positives, negatives], 0)
-        candidates = self.candidate(rows, training=training)
+        candidates = tf.cast(self.candidate(rows, training=training), tf.float32)
         if sampling.is_exact(pool.shape[0], self.negatives):
             share = sampling.multiplicity(rows, self.candidate.items)
             loss = self._exact_loss(queries, candidates, candidate_sampling_probability=share)
@@ -90,7 +110,9 @@ class TwoTower(keras.Model):
             share = sampling.mixed_probability(
                 rows, self.frequency.value, tf.size(positives), self.negatives, pool.shape[0]
             )
-            loss = self._sampled_loss(queries, candidates, candidate_sampling_probability=share, candidate_ids=rows)
+            loss = self._sampled_loss(
+                queries, candidates, candidate_sampling_probability=share, candidate_ids=rows
+            )
         return loss / tf.maximum(tf.cast(tf.size(positives), tf.float32), 1.0)
 
     def get_config(self) -> dict[str, Any]:
@@ -104,5 +126,8 @@ class TwoTower(keras.Model):
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> "TwoTower":
-        towers = {name: keras.saving.deserialize_keras_object(config.pop(name), custom_objects) for name in ("candidate", "query")}
+        towers = {
+            name: keras.saving.deserialize_keras_object(config.pop(name), custom_objects)
+            for name in ("candidate", "query")
+        }
         return cls(**towers, **config)

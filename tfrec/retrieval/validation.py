@@ -14,7 +14,7 @@ BATCH = 256
 
 
 class FullCatalogueNdcg(keras.callbacks.Callback):
-    """Adds `val_ndcg@10` to the logs: the whole catalogue ranked, a user's earlier items masked, ties against the model.
+    """Adds `val_ndcg@10` to the logs: full catalogue, a user's earlier items masked, ties against the model.
 
     Args:
         histories: what lies before the targets.
@@ -23,7 +23,9 @@ class FullCatalogueNdcg(keras.callbacks.Callback):
         seen: what is masked, where that is more than `histories`.
     """
 
-    def __init__(self, histories: Histories, targets: Targets, length: int, *, seen: Histories | None = None) -> None:
+    def __init__(
+        self, histories: Histories, targets: Targets, length: int, *, seen: Histories | None = None
+    ) -> None:
         super().__init__()
         self.targets, self.seen = targets, seen or histories
         self.history = histories.tail_rows(length)[targets.user]
@@ -37,7 +39,14 @@ class FullCatalogueNdcg(keras.callbacks.Callback):
         model: TwoTower = self.model
         vectors = model.item_vectors()
         gains = [
-            _gains(model, vectors, self.history[part], self.targets.user[part] + 1, self.targets.item[part] + 1, self._seen(part))
+            _gains(
+                model,
+                vectors,
+                self.history[part],
+                self.targets.user[part] + 1,
+                self.targets.item[part] + 1,
+                self._seen(part),
+            )
             for part in (slice(first, first + BATCH) for first in range(0, len(self.targets), BATCH))
         ]
         return float(np.concatenate(gains).mean())
@@ -49,7 +58,12 @@ class FullCatalogueNdcg(keras.callbacks.Callback):
 
 @tf.function(reduce_retracing=True)
 def _gains(
-    model: TwoTower, vectors: tf.Tensor, history: tf.Tensor, user: tf.Tensor, target: tf.Tensor, seen: tf.Tensor
+    model: TwoTower,
+    vectors: tf.Tensor,
+    history: tf.Tensor,
+    user: tf.Tensor,
+    target: tf.Tensor,
+    seen: tf.Tensor,
 ) -> tf.Tensor:
     """1 / log2(rank + 2) where the target is among the ten best, else 0: float32 `[batch]`."""
     scores = tf.matmul(model.query_vectors(history, user), vectors, transpose_b=True)

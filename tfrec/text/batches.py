@@ -46,4 +46,4 @@ def _report_cuts(lengths: np.ndarray, limit: int) -> None:
         log.warning(
             "%d of %d texts are longer than sequence_length=%d tokens and were cut (median %d, longest %d)",
             cut, len(lengths), limit, np.median(lengths), lengths.max(),
-        )  # fmt: skip
+        )

@@ -1,0 +1,156 @@
+"""Measures a run: every stage and every baseline by one protocol, into RUN/evaluation/."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfrec.data.histories import Histories
+from tfrec.data.splits import Targets
+from tfrec.evaluation.baselines import item_words
+from tfrec.evaluation.document import metrics_document
+from tfrec.evaluation.metrics_file import METRICS_FILE, RANKS_FILE, REPORT_FILE, write_metrics, write_ranks
+from tfrec.evaluation.protocol import Ranking, Score, equal_time_share, lift, rank_targets, slices
+from tfrec.evaluation.report import write_report
+from tfrec.evaluation.rivals import rank_rivals
+from tfrec.funnel import Funnel
+from tfrec.run import Fit, Run
+from tfrec.signatures import Signatures
+from tfrec.slate import Slate
+
+BATCH = 256
+
+
+def evaluate(run: Run, on: Fit = "test") -> dict[str, Any]:
+    """Ranks the targets by each stage and each baseline; writes metrics.json, report.html and ranks.parquet.
+
+    Args:
+        run: a finished run.
+        on: "test" (models that have seen all before the test interaction) or "valid" (the first fit).
+
+    Returns:
+        the content of metrics.json.
+    """
+    past, known, targets = run.past(on), run.known(on), run.targets(on)
+    signatures, mask_seen = Funnel.from_run(run, on).signatures, run.config.data.repeats == "first"
+    stages = rank_stages(signatures, known, past, targets, mask_seen=mask_seen)
+    rivals = rank_rivals(
+        known,
+        targets,
+        past,
+        len(run.items),
+        texts=item_words(run.items.drop(columns="_title"), run.schema),
+        mask_seen=mask_seen,
+    )
+    language = run.content.language[1:] if run.content.spec.text_dim else None
+    metrics = metrics_document(
+        stages,
+        rivals,
+        slices(targets, known, len(run.items)),
+        len(run.items),
+        protocol=_protocol(run, on),
+        vectors=language,
+        data=_data(run),
+        seed=run.config.seed,
+    )
+    folder = run.folder / "evaluation"
+    folder.mkdir(exist_ok=True)
+    ids = {"user_ids": np.array(run.user_ids, object), "item_ids": run.items["item_id"].to_numpy(object)}
+    write_ranks({**stages, **rivals.rankings}, targets, folder / RANKS_FILE, **ids)
+    write_report(metrics, folder / REPORT_FILE)
+    write_metrics(metrics, folder / METRICS_FILE)
+    return metrics
+
+
+def rank_stages(
+    signatures: Signatures, known: Histories, past: Histories, targets: Targets, *, mask_seen: bool = True
+) -> dict[str, Ranking]:
+    """The place of every target after each stage.
+
+    Args:
+        signatures: the graph.
+        known: histories that the models may read.
+        past: histories that are masked.
+        targets: what came next.
+        mask_seen: whether `past` is masked.
+    """
+    scores = {"retrieval": _retrieval, "ranking": _ranking, "reranking": _reranking}
+    asked = _Asked(signatures, known, past if mask_seen else None)
+    return {
+        name: rank_targets(_scorer(asked, score), targets, past, batch=BATCH, mask_seen=mask_seen)
+        for name, score in scores.items()
+    }
+
+
+class _Asked:
+    """Users' slates by their position, as the served graph makes them."""
+
+    def __init__(self, signatures: Signatures, known: Histories, masked: Histories | None) -> None:
+        self.masked = masked
+        self.recent = known.tail_rows(signatures.read.length)
+        strength, k = signatures.config.reranking.diversity, signatures.config.export.k
+
+        @tf.function(reduce_retracing=True)
+        def slate(user: tf.Tensor, recent: tf.Tensor, seen: tf.Tensor) -> Slate:
+            request = signatures.read.of_rows(user, recent, seen)
+            blocked = signatures.slate.retriever.mask(seen)
+            return signatures.slate(request, blocked, tf.fill(tf.shape(user), strength), k)
+
+        self._slate = slate
+
+    def __call__(self, users: np.ndarray) -> Slate:
+        rows = [self.masked.of(user) + 1 if self.masked else np.zeros(1, np.int32) for user in users]
+        seen = np.zeros((len(rows), max(1, *map(len, rows))), np.int32)
+        for line, row in zip(seen, rows, strict=True):
+            line[: len(row)] = row
+        answer = self._slate(users.astype(np.int32) + 1, self.recent[users], seen)
+        return Slate(*(part.numpy() for part in answer))
+
+
+def _scorer(asked: _Asked, score: Any) -> Score:
+    return lambda users: score(asked(users))
+
+
+def _retrieval(slate: Slate) -> np.ndarray:
+    return slate.catalogue[:, 1:]
+
+
+def _ranking(slate: Slate) -> np.ndarray:
+    return lift(_retrieval(slate), slate.candidates - 1, slate.ranking)
+
+
+def _reranking(slate: Slate) -> np.ndarray:
+    rows = np.take_along_axis(slate.candidates, slate.place, 1)
+    shown = np.where(slate.score > np.finfo(np.float32).min, rows, 0)
+    by_place = np.broadcast_to(-np.arange(shown.shape[1], dtype=np.float32), shown.shape)
+    return lift(_ranking(slate), shown - 1, by_place)
+
+
+def _protocol(run: Run, on: Fit) -> dict[str, Any]:
+    config, facts = run.config, run.facts()
+    return {
+        "on": on,
+        "split": config.data.split,
+        "users": len(run.targets(on)),
+        "items": len(run.items),
+        "seen_masked": config.data.repeats == "first",
+        "ties": "against the model",
+        "seed": config.seed,
+        "repeats": config.data.repeats,
+        "hide_items": config.data.hide_items,
+        "equal_time_share": equal_time_share(run.past(on)),
+        "candidates": config.ranking.candidates,
+        "training_seconds": facts["fits"][on]["seconds"],
+        "recall_epochs": facts["fits"][on]["epochs"],
+    }
+
+
+def _data(run: Run) -> dict[str, Any]:
+    facts = run.facts()
+    return {"name": facts["dataset"], "fingerprint": facts["fingerprint"], "cleaning": facts["cleaning"]}
+
+
+def metrics_path(run: Run) -> Path:
+    """Where `evaluate` writes metrics.json."""
+    return run.folder / "evaluation" / METRICS_FILE

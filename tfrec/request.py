@@ -1,0 +1,91 @@
+"""From the strings of a batch of requests to rows: who asks, what they did, what may not come back, what they say."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from tfrec.data.histories import Histories
+from tfrec.retrieval.lookup import UserMemory, compact, id_lookup
+from tfrec.text.encoder import TextEncoder
+
+
+class Request(NamedTuple):
+    """A batch of requests as rows.
+
+    Attributes:
+        user: int32 `[batch]`, 0 = unknown.
+        recent: int32 `[batch, length]`, the newest known events, oldest first, 0 at the right.
+        seen: int32 `[batch, n]`, what may not come back: events of the request and the stored history, 0 = none.
+        known: bool `[batch, 1]`, whether there is any event to go by.
+        has_text: bool `[batch, 1]`.
+        text: float32 `[batch, dim]`, the language vector of the free text, zero without one.
+    """
+
+    user: tf.Tensor
+    recent: tf.Tensor
+    seen: tf.Tensor
+    known: tf.Tensor
+    has_text: tf.Tensor
+    text: tf.Tensor
+
+
+class RequestReader:
+    """Reads requests for one catalogue and its known users.
+
+    Args:
+        item_ids, user_ids: known ids, in the order of catalogue and histories.
+        histories: what the known users did.
+        length: newest events read.
+        encoder: of free text, or None.
+        text_dim: width of its vectors.
+        mask_seen: whether what a user has seen may not come back.
+    """
+
+    def __init__(
+        self,
+        item_ids: Sequence[str],
+        user_ids: Sequence[str],
+        histories: Histories,
+        *,
+        length: int,
+        encoder: TextEncoder | None,
+        text_dim: int,
+        mask_seen: bool,
+    ) -> None:
+        self.items, self.users = id_lookup(item_ids), id_lookup(user_ids)
+        self.memory = UserMemory.of(histories.start, histories.item)
+        self.length, self.encoder, self.text_dim, self.mask_seen = length, encoder, text_dim, mask_seen
+
+    @property
+    def layers(self) -> list[Any]:
+        """What holds variables or tables."""
+        return [self.items, self.users, self.memory, *([self.encoder] if self.encoder else [])]
+
+    def __call__(self, user_id: tf.Tensor, history: tf.Tensor, query_text: tf.Tensor) -> Request:
+        """Strings `[batch]`, `[batch, n]`, `[batch]`. A history with a known item replaces the stored one."""
+        user, given = tf.cast(self.users(user_id), tf.int32), self.item_rows(history)
+        stored = self.memory(user)
+        has_given = tf.reduce_any(given > 0, 1, keepdims=True)
+        recent = tf.where(has_given, compact(given, self.length), compact(stored, self.length))
+        seen = tf.concat([given, stored], 1) if self.mask_seen else tf.zeros_like(user)[:, None]
+        return self.of_rows(user, recent, seen, query_text)
+
+    def of_rows(
+        self, user: tf.Tensor, recent: tf.Tensor, seen: tf.Tensor, query_text: tf.Tensor | None = None
+    ) -> Request:
+        """Requests whose rows are known: int32 `[batch]`, `[batch, length]`, `[batch, n]`, string `[batch]`."""
+        text = tf.fill(tf.shape(user), "") if query_text is None else query_text
+        known = tf.reduce_any(recent > 0, 1, keepdims=True)
+        return Request(user, recent, seen, known, (text != "")[:, None], self._vectors(text))
+
+    def item_rows(self, ids: tf.Tensor) -> tf.Tensor:
+        """Item ids → rows int32 of the same shape, 0 for an unknown one."""
+        return tf.cast(self.items(ids), tf.int32)
+
+    def _vectors(self, text: tf.Tensor) -> tf.Tensor:
+        """Language vectors `[batch, dim]`; the model runs only when some row has text."""
+        nothing, encoder = tf.zeros([tf.shape(text)[0], self.text_dim]), self.encoder
+        if encoder is None:
+            return nothing
+        return tf.cond(tf.reduce_any(text != ""), lambda: encoder.forward(text), lambda: nothing)
