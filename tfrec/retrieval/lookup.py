@@ -10,7 +10,8 @@ import tensorflow as tf
 
 def id_lookup(ids: Sequence[str]) -> keras.layers.StringLookup:
     """Strings → rows int64: `ids[p]` gives p + 1; anything else, "" included, gives 0."""
-    lookup = keras.layers.StringLookup(vocabulary=list(ids), num_oov_indices=1, mask_token=None)
+    # "" is no id, and "[UNK]", which Keras would keep for itself, may be one
+    lookup = keras.layers.StringLookup(vocabulary=list(ids), num_oov_indices=1, mask_token=None, oov_token="")
     lookup(tf.constant([""]))
     return lookup
 
