@@ -57,6 +57,14 @@ def randomize(layer: Layer, seed: int = 0) -> None:
     for weight in layer.weights:
         if keras.backend.is_float_dtype(weight.dtype):
             weight.assign(weight.numpy() + rng.normal(scale=0.1, size=weight.shape))
+    adopt_statistics(layer)
+
+
+def adopt_statistics(layer: Layer) -> None:
+    """A Normalization layer computes with a copy of its weights, made when it is built or loaded: make it anew."""
+    for part in layer._flatten_layers():
+        if isinstance(part, keras.layers.Normalization):
+            part.finalize_state()
 
 
 def check_gradient(layer: Layer, inputs: tuple[Any, ...]) -> None:
@@ -78,6 +86,7 @@ def check_mixed_precision(layer: Layer, half: Layer, inputs: tuple[Any, ...]) ->
     """With float16 arithmetic the same weights give nearly the same output, and gradients stay finite."""
     half(*inputs)
     half.set_weights(layer.get_weights())
+    adopt_statistics(half)
     np.testing.assert_allclose(
         tf.cast(half(*inputs), tf.float32), tf.cast(layer(*inputs), tf.float32), rtol=0.02, atol=0.02
     )

@@ -1,0 +1,58 @@
+"""A trained recall stage as it is asked, against numpy."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfrec.retrieval.candidate_tower import CandidateTower
+from tfrec.retrieval.index import LOWEST
+from tfrec.retrieval.query_tower import QueryTower
+from tfrec.retrieval.retriever import Retriever, evidence
+from tfrec.retrieval.two_tower import TwoTower
+
+ITEMS = 12
+HISTORY, USER = np.array([[3, 1, 0], [7, 0, 0]], np.int32), np.array([0, 0], np.int32)
+
+
+@pytest.fixture(scope="module")
+def retriever() -> Retriever:
+    tower = CandidateTower(ITEMS, 8)
+    model = TwoTower(tower, QueryTower(0, 3, blocks=1), temperature=0.5)
+    model.set_counts(np.arange(ITEMS))
+    tower.id_embedding.assign(tf.random.stateless_normal([ITEMS, 8], [0, 1]))
+    return Retriever(model)
+
+
+def test_scores_are_inner_products_divided_by_the_temperature(retriever):
+    queries, items = retriever.model.query_vectors(HISTORY, USER), retriever.model.item_vectors()
+    expected = queries.numpy() @ items.numpy().T / 0.5
+    np.testing.assert_allclose(retriever.scores(HISTORY, USER), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_the_best_that_are_not_blocked(retriever):
+    scores = retriever.scores(HISTORY, USER)
+    blocked = retriever.mask(tf.constant([[3, 1], [5, 0]]))
+    found = retriever.best(scores, blocked, ITEMS)
+    for line, missing in enumerate(([3, 1], [5])):
+        order = [row for row in np.argsort(-scores[line].numpy()) if row and row not in missing]
+        rows = found.rows[line].numpy()
+        assert rows[: len(order)].tolist() == order
+        np.testing.assert_allclose(found.score[line][: len(order)], scores[line].numpy()[order])
+        assert not rows[len(order) :].any()
+        assert (found.score[line].numpy()[len(order) :] == LOWEST).all()
+
+
+def test_evidence_by_hand():
+    scores = np.random.default_rng(0).normal(3, 2, (2, ITEMS)).astype(np.float32)
+    rows = np.array([[4, 2, 11], [1, 0, 1]], np.int32)
+    found = evidence(tf.constant(scores), tf.constant(rows)).numpy()
+    for line in range(2):
+        chosen, all_of = scores[line, rows[line]], scores[line].astype(np.float64)
+        np.testing.assert_allclose(found[line, :, 0], chosen - np.log(np.exp(all_of).sum()), rtol=1e-4)
+        np.testing.assert_allclose(found[line, :, 1], (chosen - all_of.mean()) / all_of.std(), rtol=1e-4)
+
+
+def test_evidence_where_all_scores_are_equal():
+    found = evidence(tf.fill([1, ITEMS], 7.0), tf.constant([[1, 2]])).numpy()
+    np.testing.assert_allclose(found[0, :, 0], -np.log(ITEMS), rtol=1e-5)
+    np.testing.assert_allclose(found[0, :, 1], 0, atol=1e-3)
