@@ -4,16 +4,14 @@ The moments are the last interactions of each user, and the retrieval model that
 them: on what a model was trained on, its scores are better than they will be in use.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from tfrec.data.histories import Histories
+from tfrec.data.splits import Targets
 
 SHARE, MOST, LEAST_HISTORY = 0.1, 10, 2
-
-Retrieve = Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +47,11 @@ def ranking_moments(h: Histories, most: int, seed: int) -> Moments:
     if len(chosen) > most:
         chosen = np.sort(np.random.default_rng(seed).choice(chosen, most, replace=False))
     return Moments(h.user[chosen], h.place[chosen], h.item[chosen] + 1)
+
+
+def moments_of(past: Histories, targets: Targets) -> Moments:
+    """The moments just after each target user's `past`, with the targets as what came next."""
+    return Moments(targets.user, past.lengths[targets.user], targets.item + 1)
 
 
 def history_rows(h: Histories, moments: Moments, length: int) -> np.ndarray:

@@ -1,0 +1,1 @@
+"""Measured claims: one script a claim, raw results kept in results/."""
