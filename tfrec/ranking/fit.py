@@ -136,6 +136,7 @@ def fit_ranker(
         config.learning_rate, weight_decay=config.weight_decay, global_clipnorm=1.0
     )
     ranker.compile(optimizer=optimizer, loss=make_loss(config.loss), jit_compile=False)
+    optimizer.build(ranker.trainable_variables)  # else the first step is traced twice
     order = np.random.default_rng(seed).permutation(len(lists.labels))
     held = max(1, len(order) // 10)
     train, valid = (_dataset(lists, part, config.batch, seed) for part in (order[held:], order[:held]))

@@ -60,6 +60,7 @@ def build_two_tower(histories: Histories, content: ItemContent, config: Retrieva
         config.learning_rate, weight_decay=config.weight_decay, global_clipnorm=5.0
     )
     model.compile(optimizer=optimizer, jit_compile=False)
+    optimizer.build(model.trainable_variables)  # else the first step is traced twice, which takes seconds
     return model
 
 
