@@ -64,11 +64,13 @@ def world_funnel(world_run: "Run") -> "Funnel":
 
 
 @pytest.fixture(scope="session")
-def world_models(world_run: "Run", tmp_path_factory: pytest.TempPathFactory) -> Path:
+def world_models(world_run: "Run", world_funnel: "Funnel", tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The base path of the exported model: one numeric folder."""
     from tfrec.export import export
 
-    return export(world_run, tmp_path_factory.mktemp("models") / "recommender").parent
+    with pytest.MonkeyPatch.context() as patch:  # the funnel that is loaded already: to trace another takes seconds
+        patch.setattr(type(world_funnel), "from_run", classmethod(lambda cls, run: world_funnel))
+        return export(world_run, tmp_path_factory.mktemp("models") / "recommender").parent
 
 
 @pytest.fixture(scope="session")

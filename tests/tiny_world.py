@@ -4,8 +4,9 @@ Whoever took "space-3" takes "space-4" next, whoever took the last item of a rin
 number and image say which ring an item belongs to, so language alone finds the taste, and behaviour finds the item.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -101,6 +102,40 @@ def tiny_config(encoder: str | Path = "none", *settings: str) -> Config:
         "export.k=8", "export.retrieve_k=12",
     ]  # fmt: skip
     return load_config(None, [*small, *settings])
+
+
+BLANK = {
+    "user_id": "", "history": (), "query_text": "", "exclude": (), "allow_category": (), "candidates": (),
+    "diversity": 0.0, "k": 8,
+}  # fmt: skip
+KNOWN, NOBODY = {"user_id": user(3)}, {"user_id": "nobody"}
+SHORT, LONG = walk(0, 3), [*walk(5, 8), "no such item"]
+REQUESTS: list[dict[str, Any]] = [
+    KNOWN,
+    NOBODY,
+    {**NOBODY, "history": SHORT},
+    {**KNOWN, "history": LONG, "k": 3},
+    {**NOBODY, "query_text": WORDS["küche"]},
+    {**KNOWN, "query_text": "rocket", "diversity": 0.4},
+    {**KNOWN, "exclude": [item("küche", 0), item("küche", 1)], "diversity": 1.0},
+    {**NOBODY, "history": SHORT, "allow_category": ["küche", "no such category"]},
+    {**NOBODY, "history": ["no such item", "nor this"], "k": 1},
+    {"user_id": user(8), "allow_category": ["no such category"]},
+]
+
+
+def inputs(names: Iterable[str], *requests: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Requests as the named inputs of a signature; what a request leaves out is `BLANK`."""
+    filled = [{**BLANK, **request} for request in requests]
+    return {name: _array(name, [request[name] for request in filled]) for name in names}
+
+
+def _array(name: str, values: list[Any]) -> np.ndarray:
+    if name in ("user_id", "query_text"):
+        return np.array(values, object)
+    if name in ("k", "diversity"):
+        return np.array(values, np.int32 if name == "k" else np.float32)
+    return strings(*values)
 
 
 def strings(*rows: Sequence[str]) -> np.ndarray:

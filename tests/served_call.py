@@ -1,0 +1,31 @@
+"""One call of a SavedModel's signature on the way that TensorFlow Serving takes."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from serving.model_server.saved_model import SavedModel
+
+
+def call(model: SavedModel, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The named outputs of a signature for its named inputs: feeds and fetches by tensor name, as a server does."""
+    definition = model.signatures[signature]
+    assert set(inputs) == set(definition.inputs)
+    outputs = dict(definition.outputs)
+    fetched = model.run(
+        {definition.inputs[name].name: value for name, value in inputs.items()},
+        [o.name for o in outputs.values()],
+    )
+    return dict(zip(outputs, fetched, strict=True))
+
+
+def check_same(ours: Mapping[str, np.ndarray], theirs: Mapping[str, np.ndarray]) -> None:
+    """The same names, strings and numbers (to 1e-4)."""
+    assert set(ours) == set(theirs)
+    for name in ours:
+        one, other = np.asarray(ours[name]), np.asarray(theirs[name])
+        assert one.shape == other.shape, name
+        if one.dtype == object:
+            assert one.tolist() == other.tolist(), name
+        else:
+            np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4, err_msg=name)
