@@ -91,7 +91,7 @@ class _Asked:
         self.recent = known.tail_rows(signatures.read.length)
         strength, k = signatures.config.reranking.diversity, signatures.config.export.k
 
-        @tf.function(reduce_retracing=True)
+        @tf.function(reduce_retracing=True, autograph=False)
         def slate(user: tf.Tensor, recent: tf.Tensor, seen: tf.Tensor) -> Slate:
             request = signatures.read.of_rows(user, recent, seen)
             blocked = signatures.slate.retriever.mask(seen)

@@ -84,7 +84,7 @@ def make_lists(
         mask_seen: whether the user's earlier items are left out of the list.
     """
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def ask(history: tf.Tensor, user: tf.Tensor, seen: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         scores = retriever.scores(history, user)
         rows = retriever.best(scores, retriever.mask(seen), candidates).rows

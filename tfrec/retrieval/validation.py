@@ -56,7 +56,7 @@ class FullCatalogueNdcg(keras.callbacks.Callback):
         return tf.ragged.constant(rows, dtype=tf.int32, ragged_rank=1).to_tensor()
 
 
-@tf.function(reduce_retracing=True)
+@tf.function(reduce_retracing=True, autograph=False)
 def _gains(
     model: TwoTower,
     vectors: tf.Tensor,
