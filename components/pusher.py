@@ -30,12 +30,12 @@ class Pusher(Component):
     PARAMETERS = PusherParameters
 
     def execute(self, inputs: Mapping[str, Any], outputs: Mapping[str, Path]) -> None:
-        from tfrec.export import export
+        from tfrec.export import export_run
 
         trained: TrainedRun = inputs["run"]
         check_blessed(trained, inputs["evaluation"], inputs["blessing"])
         with tempfile.TemporaryDirectory(prefix="tfrec-pusher-") as folder:
-            pushed = export(trained.view(Path(folder) / "run", inputs["evaluation"]), self.parameters.to)
+            pushed = export_run(trained.view(Path(folder) / "run", inputs["evaluation"]), self.parameters.to)
         facts = {
             "folder": str(pushed.resolve()),
             "version": int(pushed.name),

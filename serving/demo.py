@@ -12,7 +12,7 @@ from tfrec.config import load_config
 from tfrec.data.dataset import load_dataset
 from tfrec.evaluation.evaluate import evaluate
 from tfrec.evaluation.findings import headline
-from tfrec.export import export
+from tfrec.export import export_run
 from tfrec.progress import metrics_table, show_progress
 from tfrec.run import Run
 from tfrec.training import train
@@ -38,7 +38,7 @@ def run_demo(out: Path) -> None:
     print(headline(metrics).sentence)
     models = out / "models" / "recommender"
     with _timed("export one SavedModel"):
-        version = export(run, models)
+        version = export_run(run, models)
     print(f"Exported {version}")
     with running_server(models) as server, Client(server.grpc_address) as client:
         print(

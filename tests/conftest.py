@@ -66,11 +66,11 @@ def world_funnel(world_run: "Run") -> "Funnel":
 @pytest.fixture(scope="session")
 def world_models(world_run: "Run", world_funnel: "Funnel", tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The base path of the exported model: one numeric folder."""
-    from tfrec.export import export
+    from tfrec.export import export_run
 
     with pytest.MonkeyPatch.context() as patch:  # the funnel that is loaded already: to trace another takes seconds
         patch.setattr(type(world_funnel), "from_run", classmethod(lambda cls, run: world_funnel))
-        return export(world_run, tmp_path_factory.mktemp("models") / "recommender").parent
+        return export_run(world_run, tmp_path_factory.mktemp("models") / "recommender").parent
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from types import ModuleType
 
 import pytest
 
@@ -9,7 +10,8 @@ import tfrec
 
 PUBLIC = {
     "__version__", "CandidateTower", "Config", "Dataset", "FullCatalogueNdcg", "Funnel", "PairFeatures", "QueryTower",
-    "Ranker", "Retriever", "Run", "TextEncoder", "TwoTower", "build_pair_features", "encode_cached", "evaluate", "export",
+    "Ranker", "Retriever", "Run", "TextEncoder", "TwoTower", "build_pair_features", "encode_cached", "evaluate",
+    "export_run",
     "histories", "learn_content", "load_config", "load_dataset", "make_dataset", "make_lists", "make_loss",
     "maximal_marginal_relevance", "moments_of", "next_item_batches", "split", "train",
 }  # fmt: skip
@@ -20,8 +22,9 @@ def test_exported_names_are_these():
 
 
 @pytest.mark.parametrize("name", sorted(PUBLIC))
-def test_every_name_can_be_had(name):
-    assert getattr(tfrec, name) is not None
+def test_every_name_can_be_had_and_no_submodule_shadows_it(name):
+    assert not isinstance(getattr(tfrec, name), ModuleType)
+    assert f"tfrec.{name}" not in sys.modules
 
 
 def test_an_unknown_name_is_an_attribute_error():
@@ -31,4 +34,5 @@ def test_an_unknown_name_is_an_attribute_error():
 
 def test_importing_tfrec_imports_nothing_heavy():
     code = "import sys, tfrec; print([m for m in ('tensorflow', 'pandas', 'numpy', 'keras') if m in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert output.strip() == "[]"

@@ -26,7 +26,7 @@ def test_readme_script_trains_and_saves_a_ranker(tmp_path, monkeypatch):
     code = script().replace('"minilm"', repr(str(encoder))).replace("epochs=5", "epochs=1")
     assert code.count("epochs=1") == 2
     names: dict = {}
-    exec(compile(code, str(README), "exec"), names)  # noqa: S102
+    exec(compile(code, str(README), "exec"), names)
     reloaded = keras.saving.load_model(tmp_path / "ranker.keras")
     few = {name: values[:2] for name, values in names["lists"].inputs.items()}
     assert abs(reloaded.predict(few, verbose=0) - names["ranker"].predict(few, verbose=0)).max() < 1e-5

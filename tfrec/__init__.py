@@ -4,10 +4,15 @@ Names are imported when they are first used (PEP 562): `import tfrec` costs noth
 model.
 """
 
+import os
 from importlib import import_module
 from typing import Any
 
 __version__ = "0.1.0"
+
+# TFRS needs `tf.keras` to be Keras 2, and tensorflow_text touches `tf.keras` when it is imported: whichever of the
+# names below comes first, the switch must have been set before.
+os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 
 _HOMES = {
     "Config": "tfrec.config",
@@ -37,7 +42,7 @@ _HOMES = {
     "Run": "tfrec.run",
     "Funnel": "tfrec.funnel",
     "evaluate": "tfrec.evaluation.evaluate",
-    "export": "tfrec.export",
+    "export_run": "tfrec.export",
 }
 
 __all__ = ["__version__", *_HOMES]

@@ -119,7 +119,7 @@ def export(
     run: RunArgument, to: Annotated[Path, typer.Option(help="MODELS/NAME; a version folder is made in it.")]
 ) -> None:
     """Write the SavedModel that TensorFlow Serving loads."""
-    from tfrec.export import export as export_run
+    from tfrec.export import export_run
     from tfrec.run import Run
 
     print(f"Exported: {export_run(Run.open(run), to)}")

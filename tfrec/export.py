@@ -24,7 +24,7 @@ WARMUP = "tf_serving_warmup_requests"
 WARMUP_USERS = 3
 
 
-def export(run: Run, to: str | Path) -> Path:
+def export_run(run: Run, to: str | Path) -> Path:
     """Writes a run's model as `to/<version>/`, where version is the time in seconds, or one more than the newest there.
 
     Returns:

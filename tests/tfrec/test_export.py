@@ -15,7 +15,7 @@ from tests.served_call import call, check_same
 from tests.tiny_world import COLD, KNOWN, LONG, NOBODY, REQUESTS, SHORT, describe, inputs, item
 from tfrec import export as module
 from tfrec.data.dataset import Dataset
-from tfrec.export import export, versions
+from tfrec.export import export_run, versions
 from tfrec.funnel import Funnel
 from tfrec.run import Run
 
@@ -231,7 +231,7 @@ def light(monkeypatch, world_run: Run):
 
 
 def test_a_version_is_a_new_number_each_time(light: Run, tmp_path: Path):
-    made = [export(light, tmp_path / "models" / "m") for _ in range(3)]  # in the same second
+    made = [export_run(light, tmp_path / "models" / "m") for _ in range(3)]  # in the same second
     numbers = [int(path.name) for path in made]
     assert numbers == sorted(set(numbers)) == versions(tmp_path / "models" / "m")
     assert all((path / "saved_model.pb").is_file() for path in made)
@@ -240,12 +240,12 @@ def test_a_version_is_a_new_number_each_time(light: Run, tmp_path: Path):
 def test_a_version_is_newer_than_what_is_there(light: Run, tmp_path: Path):
     for name in ("99999999999", "7", "notes", "-5"):
         (tmp_path / name).mkdir()
-    assert export(light, tmp_path).name == "100000000000"
+    assert export_run(light, tmp_path).name == "100000000000"
 
 
 @pytest.mark.parametrize("step", ["write_saved_model", "write_extra"])
 def test_nothing_half_written_remains(light: Run, tmp_path: Path, monkeypatch, step):
-    first = export(light, tmp_path)
+    first = export_run(light, tmp_path)
 
     def fail(*arguments: object) -> None:
         writing = arguments[-1]
@@ -256,5 +256,5 @@ def test_nothing_half_written_remains(light: Run, tmp_path: Path, monkeypatch, s
 
     monkeypatch.setattr(module, step, fail)
     with pytest.raises(OSError, match="disk full"):
-        export(light, tmp_path)
+        export_run(light, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [first.name]

@@ -1,8 +1,8 @@
 """The one door to TensorFlow Recommenders.
 
-TFRS 0.7 is written for Keras 2 and refuses Keras 3 at import; everything else in tfrec is Keras 3. So the switch to
-`tf-keras` is set here, before `tf.keras` is first touched, and the Retrieval task is handed out as a plain function:
-Keras 3 turns autograph off where it traces a model, and the task needs it, hence the `tf.function` around it.
+TFRS 0.7 is written for Keras 2 and refuses Keras 3 at import; everything else in tfrec is Keras 3. So `import tfrec`
+sets the switch to `tf-keras` before `tf.keras` is first touched, and the Retrieval task is handed out here as a plain
+function: Keras 3 turns autograph off where it traces a model, and the task needs it, hence the `tf.function` around it.
 """
 
 import os
@@ -10,15 +10,13 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
-
 try:
     import tensorflow_recommenders as tfrs
 except ImportError as error:
     raise ImportError(
         "TensorFlow Recommenders needs `tf.keras` to be Keras 2 (package tf-keras), and it is Keras 3: either "
-        f"TF_USE_LEGACY_KERAS is not 1 (received: {os.environ['TF_USE_LEGACY_KERAS']!r}) or `tf.keras` was used before "
-        "tfrec.retrieval was imported. Import tfrec.retrieval first, or set TF_USE_LEGACY_KERAS=1 beforehand."
+        f"TF_USE_LEGACY_KERAS is not 1 (received: {os.environ.get('TF_USE_LEGACY_KERAS')!r}), or `tf.keras` was used "
+        "before tfrec was imported. Import tfrec first, or set TF_USE_LEGACY_KERAS=1 beforehand."
     ) from error
 
 
