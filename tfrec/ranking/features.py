@@ -33,6 +33,8 @@ RECENT = 0.8  # weight of an event relative to the next newer one in the `recent
 class PairFeatures(keras.layers.Layer):
     """History and candidates → one feature vector a candidate, in the order of `NAMES`.
 
+    Computed in float32 under any dtype policy: sums over a history are beyond float16.
+
     Args:
         items: rows, padding row 0 included.
         dim: size of the retrieval stage's item vectors.
@@ -53,7 +55,7 @@ class PairFeatures(keras.layers.Layer):
         slots: int,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**{**kwargs, "dtype": "float32"})
         self.items, self.dim, self.text_dim = items, dim, text_dim
         self.neighbours, self.categories, self.slots = neighbours, categories, slots
         shapes = {

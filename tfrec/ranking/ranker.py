@@ -24,7 +24,8 @@ class TargetAttention(keras.layers.Layer):
         super().__init__(**kwargs)
         self.units = units
         self.query, self.key, self.value = (
-            keras.layers.Dense(units, use_bias=False, name=n) for n in ("query", "key", "value")
+            keras.layers.Dense(units, use_bias=False, dtype=self.dtype_policy, name=n)
+            for n in ("query", "key", "value")
         )
 
     def build(self, shape: tuple[int | None, ...]) -> None:
@@ -69,12 +70,18 @@ class Ranker(keras.Model):
         self.vectors = self.add_weight(
             shape=(items, dim), initializer="zeros", trainable=False, name="vectors"
         )
-        self.scale = keras.layers.Normalization(name="scale")
-        self.attention = TargetAttention(units)
-        self.hidden = keras.layers.Dense(units, activation="gelu", name="hidden")
-        self.drop = keras.layers.Dropout(dropout)
-        self.correction = keras.layers.Dense(1, kernel_initializer="zeros", name="correction")
-        self.linear = keras.layers.Dense(1, use_bias=False, kernel_initializer=_first_only, name="linear")
+        same = {"dtype": self.dtype_policy}
+        self.scale = keras.layers.Normalization(name="scale", **same)
+        self.attention = TargetAttention(units, **same)
+        self.hidden = keras.layers.Dense(units, activation="gelu", name="hidden", **same)
+        self.drop = keras.layers.Dropout(dropout, **same)
+        # scores stay float32 in mixed precision, as Keras advises for outputs
+        self.correction = keras.layers.Dense(
+            1, kernel_initializer="zeros", dtype="float32", name="correction"
+        )
+        self.linear = keras.layers.Dense(
+            1, use_bias=False, kernel_initializer=_first_only, dtype="float32", name="linear"
+        )
         self.scale.build((None, None, features))
         self.attention.build((None, None, dim))
         self.hidden.build((None, None, features + units))

@@ -12,7 +12,8 @@ LOWEST = tf.float32.min
 class ExactIndex(keras.layers.Layer):
     """The vectors of all items, and the search for the k best that are allowed.
 
-    It is made anew from the towers after loading a model, never stored in a `.keras` file.
+    It is made anew from the towers after loading a model, never stored in a `.keras` file. It computes in float32 under
+    any dtype policy: in float16 most of a large catalogue would be ties.
 
     Args:
         items: rows, padding row 0 included.
@@ -20,7 +21,7 @@ class ExactIndex(keras.layers.Layer):
     """
 
     def __init__(self, items: int, dim: int, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**{**kwargs, "dtype": "float32"})
         self.items, self.dim = items, dim
         self.vectors = self.add_weight(
             shape=(items, dim), initializer="zeros", trainable=False, name="vectors"

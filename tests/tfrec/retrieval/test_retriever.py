@@ -56,3 +56,15 @@ def test_evidence_where_all_scores_are_equal():
     found = evidence(tf.fill([1, ITEMS], 7.0), tf.constant([[1, 2]])).numpy()
     np.testing.assert_allclose(found[0, :, 0], -np.log(ITEMS), rtol=1e-5)
     np.testing.assert_allclose(found[0, :, 1], 0, atol=1e-3)
+
+
+def test_a_model_in_mixed_precision_is_searched_in_float32(retriever):
+    tower, query = (
+        CandidateTower(ITEMS, 8, dtype="mixed_float16"),
+        QueryTower(0, 3, blocks=1, dtype="mixed_float16"),
+    )
+    half = TwoTower(tower, query, temperature=0.5, dtype="mixed_float16")
+    half.set_weights(retriever.model.get_weights())
+    scores = Retriever(half).scores(HISTORY, USER)
+    assert scores.dtype == tf.float32
+    np.testing.assert_allclose(scores, retriever.scores(HISTORY, USER), atol=0.05)
