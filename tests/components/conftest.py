@@ -17,7 +17,7 @@ USERS, ITEMS, BOUGHT = 12, 16, 6
 SMALL = {
     "deterministic": False,
     "text": {"encoder": "none"},
-    "retrieval": {"dim": 8, "length": 4, "blocks": 1, "heads": 1, "epochs": 1, "catch_up_epochs": 1},
+    "retrieval": {"dim": 8, "length": 4, "blocks": 1, "heads": 1, "epochs": 1, "catch_up_epochs": 0},
     "ranking": {"candidates": 10, "neighbours": 5, "epochs": 1},
     "export": {"k": 5, "retrieve_k": 8},
 }

@@ -47,7 +47,7 @@ def test_times_are_never_rounded():
     assert float(np.float32(times[0])) != times[0]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=15)
 @given(st.lists(st.tuples(WORDS, WHOLE, FLOATS, TIMES), min_size=1, max_size=8))
 def test_rows_come_back_as_they_were(tmp_path_factory, rows):
     words, whole, floats, times = zip(*rows, strict=True)
