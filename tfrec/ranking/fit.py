@@ -92,7 +92,7 @@ def make_lists(
 
     history = history_rows(full, moments, length)
     kept: list[tuple[np.ndarray, ...]] = []
-    for first in range(0, len(moments), BATCH):
+    for first in range(0, max(1, len(moments)), BATCH):  # once also for none: the shapes are those of no list
         part = slice(first, first + BATCH)
         seen = _seen_rows(full, moments, part) if mask_seen else np.zeros((len(history[part]), 1), np.int32)
         rows, values = (t.numpy() for t in ask(history[part], moments.user[part] + 1, seen))
@@ -106,7 +106,9 @@ def make_lists(
 
 def _seen_rows(full: Histories, moments: Moments, part: slice) -> np.ndarray:
     place = moments.place[part]
-    return history_rows(full, Moments(moments.user[part], place, moments.row[part]), max(1, int(place.max())))
+    return history_rows(
+        full, Moments(moments.user[part], place, moments.row[part]), int(place.max(initial=1))
+    )
 
 
 def fit_ranker(
@@ -143,7 +145,12 @@ def fit_ranker(
     stop = keras.callbacks.EarlyStopping("val_loss", patience=config.patience, restore_best_weights=True)
     if len(order) > held:
         ranker.fit(
-            train, validation_data=valid, epochs=config.epochs, verbose=0, callbacks=[stop, *callbacks]
+            train,
+            validation_data=valid,
+            epochs=config.epochs,
+            verbose=0,
+            shuffle=False,
+            callbacks=[stop, *callbacks],
         )
     return ranker
 
