@@ -148,21 +148,29 @@ def load_config(path: str | Path | None = None, settings: tuple[str, ...] | list
     """Defaults, then a YAML file, then `stage.key=value` settings, each over the one before.
 
     Raises:
-        ConfigError: for a file that is no mapping, a setting without `=`, or what `make_config` refuses.
+        ConfigError: for a file that is no mapping, a setting without `=` or with a broken value, or what `make_config`
+            refuses.
     """
     values = _read_yaml(Path(path)) if path else {}
     for setting in settings:
         key, equals, value = setting.partition("=")
         if not equals:
             raise ConfigError(f"A setting has the form stage.key=value. Received: {setting!r}")
-        _put(values, key.strip().split("."), yaml.safe_load(value), setting)
+        _put(values, key.strip().split("."), _value(value, setting), setting)
     return make_config(values)
+
+
+def _value(text: str, setting: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that is none
+        raise ConfigError(f"The value of the setting {setting!r} cannot be read: {error}") from error
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, yaml.YAMLError, ValueError) as error:
         raise ConfigError(f"The config file {path} cannot be read: {error}") from error
     if not isinstance(values, dict):
         raise ConfigError(
