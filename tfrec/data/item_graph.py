@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from tfrec.data.columns import STRINGS
-from tfrec.data.item_content import ContentSpec
+from tfrec.data.item_content import SLOTS, ContentSpec
 from tfrec.data.item_text import BETWEEN, MULTI_VALUE, WITHIN, text_columns
 from tfrec.schema import Role, Schema
 
@@ -39,13 +39,13 @@ class ItemGraph:
                 specs[column] = tf.TensorSpec([None, self.spec.vectors[column]], tf.float32, column)
         return specs
 
-    def text(self, columns: Mapping[str, tf.Tensor]) -> tf.Tensor:
+    def text(self, columns: Mapping[str, tf.Tensor], batch: tf.Tensor) -> tf.Tensor:
         """The one text of each item, string `[batch]`, by the rule of `item_text`."""
         parts = [
             tf.strings.regex_replace(columns[name], f"\\{MULTI_VALUE}", WITHIN)
             for name in text_columns(self.schema)
         ]
-        joined = tf.zeros_like(parts[0])
+        joined = tf.fill([batch], "")
         for part in parts:
             between = tf.where((joined != "") & (part != ""), BETWEEN, "")
             joined = joined + between + part
@@ -63,7 +63,7 @@ class ItemGraph:
         batch: tf.Tensor,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Columns → content float32 `[batch, content_dim]` and category ids int32 `[batch, values]`, 0 = none."""
-        blocks = [encoder(self.text(columns))] if encoder and self.spec.text_dim else []
+        blocks = [encoder(self.text(columns, batch))] if encoder and self.spec.text_dim else []
         for name, (mean, deviation) in self.spec.numbers.items():
             known = tf.math.is_finite(columns[name])
             blocks.append(tf.where(known, (columns[name] - mean) / deviation, 0.0)[:, None])
@@ -71,9 +71,14 @@ class ItemGraph:
         blocks += [columns[name] for name in self.spec.vectors]
         content = tf.concat(blocks, 1) if blocks else tf.zeros([batch, 0])
         ids = [self._multi_valued(columns[name], name) for name in self.spec.categorical]
-        return content, tf.concat(ids, 1) if ids else tf.zeros([batch, 1], tf.int32)
+        return content, _first(tf.concat(ids, 1), SLOTS) if ids else tf.zeros([batch, 1], tf.int32)
 
     def _multi_valued(self, values: tf.Tensor, column: str) -> tf.Tensor:
         split = tf.strings.split(values, MULTI_VALUE)
         stripped = split.with_flat_values(tf.strings.strip(split.flat_values))
         return self.category_ids(stripped.to_tensor(""), column)
+
+
+def _first(ids: tf.Tensor, most: int) -> tf.Tensor:
+    """The first `most` ids of each row that are not 0, from column 0 on: int32 `[batch, n]` → `[batch, longest]`."""
+    return tf.ragged.boolean_mask(ids, ids > 0)[:, :most].to_tensor()
