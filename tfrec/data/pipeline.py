@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
+from tfrec.data.errors import DatasetError
 from tfrec.data.histories import Histories, training_windows
 
 BUCKETS = (4, 8, 16, 32, 64, 128, 256)
@@ -23,12 +24,13 @@ def next_item_batches(h: Histories, length: int, events: int, seed: int) -> tf.d
         seed: of the shuffling.
 
     Raises:
-        ValueError: when no user has two events, so that there is no step to learn.
+        DatasetError: when no user has two events, so that there is no step to learn.
     """
     windows, users = training_windows(h, length)
     if not len(windows):
-        raise ValueError(
-            "`h` must hold a user with two events at least: there is no step to learn a next item from."
+        raise DatasetError(
+            "`h` must hold a user with two events at least: there is no step to learn a next item from. Bring more "
+            "interactions: of those that a split leaves for training, some user needs two."
         )
     sizes = np.count_nonzero(windows, axis=1).astype(np.int32)
     bounds = [size for size in BUCKETS if size < length]
