@@ -11,7 +11,9 @@ README = Path(__file__).parents[1] / "README.md"
 
 
 def script() -> str:
-    (block,) = re.findall(r"<!-- run by tests/test_readme.py -->\n```python\n(.*?)```", README.read_text(), re.DOTALL)
+    (block,) = re.findall(
+        r"<!-- run by tests/test_readme.py -->\n```python\n(.*?)```", README.read_text(), re.DOTALL
+    )
     return block
 
 

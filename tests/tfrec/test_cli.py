@@ -16,7 +16,9 @@ run = CliRunner()
 
 
 def tfrec(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "tfrec.cli", *arguments], capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [sys.executable, "-m", "tfrec.cli", *arguments], capture_output=True, text=True, check=False
+    )
 
 
 def test_help_imports_no_tensorflow_and_is_quick():
@@ -72,7 +74,9 @@ def test_data_describes_the_bundled_films():
 
 def test_recommend_prints_json_lines(monkeypatch):
     transport = FakeTransport(["a", "b", "c"])
-    monkeypatch.setattr("serving.client.Client", lambda server, model: Client(transport=transport, model=model))
+    monkeypatch.setattr(
+        "serving.client.Client", lambda server, model: Client(transport=transport, model=model)
+    )
     result = run.invoke(cli.app, ["recommend", "--user", "u", "--history", "a", "-k", "2", "--json"])
     items = [json.loads(line) for line in result.output.splitlines()]
     assert len(items) == 2

@@ -97,7 +97,10 @@ class TwoTower(keras.Model):
     ) -> Tensor:
         """Mean in-batch softmax loss over the events that have a next one (plus the layers' own losses)."""
         present = tf.not_equal(y, 0)
-        queries, positives = tf.cast(tf.boolean_mask(y_pred, present), tf.float32), tf.boolean_mask(y, present)
+        queries, positives = (
+            tf.cast(tf.boolean_mask(y_pred, present), tf.float32),
+            tf.boolean_mask(y, present),
+        )
         with tf.init_scope():
             pool = tf.constant(np.flatnonzero(self.candidate.warm.numpy()), tf.int32)
         negatives = sampling.uniform_negatives(pool, self.negatives, self.seed_generator.next())

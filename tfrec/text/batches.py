@@ -45,5 +45,9 @@ def _report_cuts(lengths: np.ndarray, limit: int) -> None:
     if cut:
         log.warning(
             "%d of %d texts are longer than sequence_length=%d tokens and were cut (median %d, longest %d)",
-            cut, len(lengths), limit, np.median(lengths), lengths.max(),
+            cut,
+            len(lengths),
+            limit,
+            np.median(lengths),
+            lengths.max(),
         )
