@@ -334,7 +334,7 @@ def test_diversity_makes_the_slate_less_alike(signatures):
 
 
 def test_diversity_beyond_its_range_is_clipped(signatures):
-    for given, meant in ((7.0, 1.0), (-3.0, 0.0)):
+    for given, meant in ((7.0, 1.0), (-3.0, 0.0), (np.inf, 1.0), (np.nan, 0.0)):
         check_same(
             ask(signatures, "recommend", {**KNOWN, "diversity": given}),
             ask(signatures, "recommend", {**KNOWN, "diversity": meant}),
@@ -350,6 +350,17 @@ def test_a_reason_names_an_event_of_the_history(signatures, world: Dataset):
 def test_embed_text_gives_unit_vectors_and_zero_for_nothing(signatures):
     embedded = signatures.functions["embed_text"](tf.constant(["rocket", "", "bread rocket"]))["embedding"]
     np.testing.assert_allclose(np.linalg.norm(embedded, axis=1), [1, 0, 1], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "text", [b"\xff\xfe rocket", b"\xed\xa0\x80", b"a\x00b", b"rocket " * 5000], ids=lambda text: text[:8]
+)
+def test_no_text_fails_the_requests_beside_it(signatures, text):
+    """Bytes that are no UTF-8, and more of them than anybody reads."""
+    found = ask(signatures, "recommend", {**NOBODY, "query_text": text, "history": [text]}, KNOWN)
+    assert len(items_of(found, 0)) == 8
+    assert np.isfinite(found["score"]).all()
+    assert items_of(found, 1) == items_of(ask(signatures, "recommend", KNOWN))
 
 
 def test_a_blank_request_is_answered(signatures):

@@ -23,7 +23,7 @@ def maximal_marginal_relevance(
         relevance: float32 `[batch, list]`, on any scale.
         vectors: float32 `[batch, list, dim]`, unit vectors (or zero: similar to nothing).
         valid: bool `[batch, list]`; the others are never chosen.
-        strength: float32 `[batch]`, λ clipped to [0, 1]: 0 is the order of relevance, 1 looks at it once.
+        strength: float32 `[batch]`, λ clipped to [0, 1]: 0 (or NaN) is the order of relevance, 1 looks at it once.
         k: int32 scalar.
 
     Returns:
@@ -34,7 +34,7 @@ def maximal_marginal_relevance(
     # Sorted first: argmax takes the first of equals, so two that the scaling made equal keep their order.
     order = tf.math.top_k(tf.where(valid, relevance, ABSENT), tf.shape(relevance)[1]).indices
     relevance, valid = (tf.gather(x, order, batch_dims=1) for x in (relevance, valid))
-    strength = tf.clip_by_value(strength, 0.0, 1.0)[:, None]
+    strength = tf.where(tf.math.is_nan(strength), 0.0, tf.clip_by_value(strength, 0.0, 1.0))[:, None]
     worth = tf.where(valid, (1.0 - strength) * _scaled(relevance, valid), ABSENT)
     count = tf.minimum(k, tf.shape(worth)[1])
     places, scores = tf.cond(
