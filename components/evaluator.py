@@ -30,11 +30,12 @@ class Evaluator(Component):
 
     def execute(self, inputs: Mapping[str, Any], outputs: Mapping[str, Path]) -> None:
         from tfrec.evaluation.evaluate import evaluate
+        from tfrec.evaluation.metrics_file import METRICS_FILE, read_metrics
 
         trained: TrainedRun = inputs["run"]
         with tempfile.TemporaryDirectory(prefix="tfrec-evaluator-") as folder:
             run = trained.view(Path(folder) / "run")
-            metrics = evaluate(run, self.parameters.on)
+            evaluate(run, self.parameters.on)
             shutil.copytree(run.folder / "evaluation", outputs["evaluation"], dirs_exist_ok=True)
-        verdict = bless(self.parameters.thresholds, metrics)
+        verdict = bless(self.parameters.thresholds, read_metrics(outputs["evaluation"] / METRICS_FILE))
         write_text(outputs["blessing"] / Blessing.FILE, json.dumps(verdict, indent=2) + "\n")
