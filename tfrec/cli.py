@@ -210,7 +210,9 @@ def pipeline_run(
 ) -> None:
     """Run the pipeline here; steps whose inputs have not changed are skipped."""
     from components.pipeline import run_pipeline
+    from tfrec.progress import show_progress
 
+    show_progress()
     run_pipeline(config, out=out)
 
 

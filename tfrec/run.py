@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from tfrec.stages import Stages
 
 Fit = Literal["valid", "test"]
+WRITING = ".writing-"
 PACKAGES = (
     "tfrec",
     "tensorflow",
@@ -66,7 +67,7 @@ class Run:
         """
         run = cls(Path(out))
         facts = {"dataset": dataset.name, "fingerprint": dataset.fingerprint(), "config": config.model_dump()}
-        if run.folder.exists() and any(run.folder.iterdir()):
+        if run.folder.exists() and not run._is_barely_begun():
             run._check_same(facts)
             return run
         run.folder.mkdir(parents=True, exist_ok=True)
@@ -212,6 +213,11 @@ class Run:
         self._write_facts({**self.facts(), "finished": True})
         return self
 
+    def _is_barely_begun(self) -> bool:
+        """Whether a call was killed before run.json, so that there is nothing yet to go on from."""
+        names = {path.name for path in self.folder.iterdir() if not path.name.startswith(WRITING)}
+        return names <= {"items.parquet", "users.parquet", "config.yaml"}
+
     def _check_same(self, facts: dict[str, Any]) -> None:
         if not (self.folder / "run.json").is_file():
             raise RunError(
@@ -230,7 +236,7 @@ class Run:
 
 def _replace(path: Path, write: Callable[[Path], Any]) -> None:
     """Writes beside `path` and renames, so that no reader and no crash ever leaves half a file."""
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".writing-") as folder:
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=WRITING) as folder:
         beside = Path(folder) / path.name
         write(beside)
         os.replace(beside, path)

@@ -221,3 +221,9 @@ def test_odd_ids_survive(tmp_path, config):
     run = Run.start(tmp_path, dataset, config)
     assert run.items["item_id"].tolist() == ids
     assert run.user_ids == ids
+
+
+def test_a_folder_left_before_run_json_is_begun_anew(tmp_path, dataset, config):
+    run = Run.start(tmp_path / "run", dataset, config)
+    (run.folder / "run.json").unlink()  # as a kill between the tables and run.json leaves it
+    assert Run.start(tmp_path / "run", dataset, config).facts()["dataset"] == dataset.name
