@@ -95,7 +95,7 @@ class TwoTower(keras.Model):
         sample_weight: Any = None,
         training: bool = True,
     ) -> Tensor:
-        """Mean in-batch softmax loss over the events that have a next one (plus the layers' own losses)."""
+        """Mean softmax loss over the events that have a next one; `sample_weight` is not used."""
         present = tf.not_equal(y, 0)
         queries, positives = (
             tf.cast(tf.boolean_mask(y_pred, present), tf.float32),
