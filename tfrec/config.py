@@ -48,6 +48,7 @@ class RetrievalConfig(_Stage):
 
     dim: int = Field(64, ge=4, le=1024)
     length: int = Field(50, ge=1, le=1000, description="newest events of a history that are read")
+    encoder: Literal["transformer", "lstm", "mean"] = Field("transformer", description="reads the history")
     blocks: int = Field(2, ge=1, le=12)
     heads: int = Field(2, ge=1)
     dropout: float = Field(0.2, ge=0, lt=1)

@@ -50,6 +50,7 @@ def build_two_tower(histories: Histories, content: ItemContent, config: Retrieva
     query = QueryTower(
         len(histories) + 1 if config.user_id else 0,
         config.length,
+        encoder=config.encoder,
         blocks=config.blocks,
         heads=config.heads,
         dropout=config.dropout,
