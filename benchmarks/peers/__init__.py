@@ -1,0 +1,1 @@
+"""Other libraries to measure beside, each in an environment of its own: its pins are not ours."""
