@@ -34,7 +34,7 @@ _HOMES = {
     "PairFeatures": "tfrec.ranking.features",
     "build_pair_features": "tfrec.ranking.fit",
     "make_lists": "tfrec.ranking.fit",
-    "moments_of": "tfrec.ranking.lists",
+    "moments_of": "tfrec.data.moments",
     "Ranker": "tfrec.ranking.ranker",
     "make_loss": "tfrec.ranking.losses",
     "maximal_marginal_relevance": "tfrec.reranking.diversity",

@@ -10,11 +10,11 @@ import tensorflow as tf
 from tfrec.config import RankingConfig
 from tfrec.data.histories import Histories
 from tfrec.data.item_content import ItemContent
-from tfrec.ranking.co_occurrence import neighbours
+from tfrec.data.moments import Moments, history_rows
 from tfrec.ranking.features import NAMES, PairFeatures
-from tfrec.ranking.lists import Moments, history_rows
 from tfrec.ranking.losses import make_loss
 from tfrec.ranking.ranker import Ranker
+from tfrec.retrieval.co_occurrence import neighbours
 from tfrec.retrieval.retriever import Retriever, evidence
 
 BATCH = 128
@@ -94,7 +94,7 @@ def make_lists(
     kept: list[tuple[np.ndarray, ...]] = []
     for first in range(0, max(1, len(moments)), BATCH):  # once also for none: the shapes are those of no list
         part = slice(first, first + BATCH)
-        seen = _seen_rows(full, moments, part) if mask_seen else np.zeros((len(history[part]), 1), np.int32)
+        seen = history_rows(full, moments.take(part)) if mask_seen else np.zeros((len(history[part]), 1), np.int32)
         rows, values = (t.numpy() for t in ask(history[part], moments.user[part] + 1, seen))
         answered = (rows == moments.row[part, None]).any(1)
         kept.append((values[answered], rows[answered], history[part][answered], moments.row[part][answered]))
@@ -102,13 +102,6 @@ def make_lists(
     labels = np.where(rows == 0, MASKED, rows == answer[:, None]).astype(np.float32)
     inputs = {"features": values, "candidates": rows, "history": history}
     return TrainingLists(inputs, labels, len(labels) / max(1, len(moments)))
-
-
-def _seen_rows(full: Histories, moments: Moments, part: slice) -> np.ndarray:
-    place = moments.place[part]
-    return history_rows(
-        full, Moments(moments.user[part], place, moments.row[part]), int(place.max(initial=1))
-    )
 
 
 def fit_ranker(

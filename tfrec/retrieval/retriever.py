@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from tfrec.data.user_side import Context
 from tfrec.retrieval.index import ExactIndex, best
 from tfrec.retrieval.lookup import marked
 from tfrec.retrieval.two_tower import TwoTower
@@ -22,20 +23,27 @@ class Candidates(NamedTuple):
 
 
 class Retriever:
-    """The two towers and the index over their item vectors.
+    """The two towers, the experts blended with them, and the index over what they say of the items.
 
     Args:
         model: trained towers; the index is computed from them here.
+
+    Attributes:
+        vectors: of the towers alone, float32 `[items, dim]`.
     """
 
     def __init__(self, model: TwoTower) -> None:
         self.model = model
-        self.index = ExactIndex.of(model.item_vectors())
+        self.vectors = model.item_vectors()
+        self.index = ExactIndex.of(model.blend.candidates(self.vectors, model.candidate.warm.value))
         self.items = self.index.items
 
-    def scores(self, history: tf.Tensor, user: tf.Tensor) -> tf.Tensor:
+    def scores(self, history: tf.Tensor, user: tf.Tensor, context: Context | None = None) -> tf.Tensor:
         """History rows int32 `[batch, length]`, user rows int32 `[batch]` → float32 `[batch, items]`."""
-        return self.index(self.model.query_vectors(history, user)) / self.model.temperature
+        queries = self.model.query_vectors(history, user, context) / self.model.temperature
+        return self.model.blend.with_co_occurrence(
+            self.index(self.model.blend.queries(queries, history)), history
+        )
 
     def mask(self, rows: tf.Tensor) -> tf.Tensor:
         """Rows int32 `[batch, n]` (0 = none) that may not come back, as bool `[batch, items]`."""

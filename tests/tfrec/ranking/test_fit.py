@@ -8,7 +8,7 @@ from tfrec.config import RankingConfig
 from tfrec.data.histories import Histories
 from tfrec.data.item_content import ContentSpec, ItemContent
 from tfrec.ranking.fit import MASKED, TrainingLists, build_pair_features, fit_ranker, make_lists
-from tfrec.ranking.lists import Moments, ranking_moments
+from tfrec.data.moments import Moments, held_out_moments
 from tfrec.ranking.losses import make_loss
 from tfrec.retrieval.candidate_tower import CandidateTower
 from tfrec.retrieval.query_tower import QueryTower
@@ -38,7 +38,7 @@ def content() -> ItemContent:
 @pytest.fixture(scope="module")
 def retriever(full) -> Retriever:
     tower = CandidateTower(ITEMS + 1, 8)
-    model = TwoTower(tower, QueryTower(0, LENGTH, blocks=1))
+    model = TwoTower(tower, QueryTower(LENGTH, blocks=1))
     model.set_counts(np.r_[0, full.counts(ITEMS)])
     tower.id_embedding.assign(tf.random.stateless_normal([ITEMS + 1, 8], [0, 1]))
     return Retriever(model)
@@ -46,12 +46,12 @@ def retriever(full) -> Retriever:
 
 @pytest.fixture(scope="module")
 def features(full, content, retriever):
-    return build_pair_features(full, content, retriever.index.vectors.value, neighbours_kept=3)
+    return build_pair_features(full, content, retriever.vectors, neighbours_kept=3)
 
 
 @pytest.fixture(scope="module")
 def moments(full) -> Moments:
-    return ranking_moments(full, 1000, seed=0)
+    return held_out_moments(full, 1000, seed=0)
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def test_the_tables_are_those_of_the_catalogue(features, full, content, retrieve
     tables = {name: table.numpy() for name, table in features.tables.items()}
     np.testing.assert_array_equal(tables["language"], content.table[:, :3])
     np.testing.assert_array_equal(tables["category"], content.category)
-    np.testing.assert_array_equal(tables["vectors"], retriever.index.vectors)
+    np.testing.assert_array_equal(tables["vectors"], retriever.vectors)
     popular = np.argsort(full.counts(ITEMS), kind="stable")
     assert (np.diff(tables["popularity"][1:][popular]) >= 0).all()
     assert (features.items, features.categories, features.neighbours) == (ITEMS + 1, 3, 3)
@@ -125,7 +125,7 @@ CONFIG = RankingConfig(units=8, dropout=0.0, learning_rate=0.03, batch=16, epoch
 def test_training_finds_what_tells_the_answer(lists, retriever):
     """An answer that retrieval does not know: the candidate nearest to the last event in language."""
     task = with_answer(lists, feature=5)
-    vectors, loss = retriever.index.vectors.value, make_loss(CONFIG.loss)
+    vectors, loss = retriever.vectors, make_loss(CONFIG.loss)
     untrained = fit_ranker(
         TrainingLists({k: v[:0] for k, v in lists.inputs.items()}, lists.labels[:0], 0.0),
         vectors,
@@ -142,7 +142,7 @@ def test_training_finds_what_tells_the_answer(lists, retriever):
 @pytest.mark.parametrize("kept", [0, 1])
 def test_with_hardly_any_list_the_order_stays_that_of_retrieval(lists, retriever, kept):
     few = TrainingLists({name: v[:kept] for name, v in lists.inputs.items()}, lists.labels[:kept], 0.0)
-    ranker = fit_ranker(few, retriever.index.vectors.value, CONFIG, seed=0)
+    ranker = fit_ranker(few, retriever.vectors, CONFIG, seed=0)
     rows = (lists.inputs["candidates"] > 0).all(1)  # full lists, whose order is that of the scores
     scores = ranker({name: values[rows] for name, values in lists.inputs.items()}).numpy()
     assert (np.diff(scores, axis=1) <= 1e-5).all()

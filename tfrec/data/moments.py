@@ -1,7 +1,7 @@
-"""Training lists for the ranker: what retrieval answers at a moment in the past, and which of it came next.
+"""Points in some users' past, each with what came before and the item that came next.
 
-The moments are the last interactions of each user, and the retrieval model that answers has not learned from any of
-them: on what a model was trained on, its scores are better than they will be in use.
+The last interactions of each user are held out from recall's first training: stages that learn from recall's answers
+need answers to what it has not learned from; on that, its scores are better than they will be in use.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ SHARE, MOST, LEAST_HISTORY = 0.1, 10, 2
 
 @dataclass(frozen=True, eq=False)
 class Moments:
-    """Points in some users' past, each with what came before and the item that came next.
+    """Points in some users' past.
 
     Args:
         user: int32 `[moments]`.
@@ -31,9 +31,13 @@ class Moments:
     def __len__(self) -> int:
         return len(self.user)
 
+    def take(self, chosen: np.ndarray | slice) -> "Moments":
+        """Some of them."""
+        return Moments(self.user[chosen], self.place[chosen], self.row[chosen])
+
 
 def held_out(h: Histories) -> np.ndarray:
-    """How many of each user's last interactions are held out for ranking, int64 `[users]`.
+    """How many of each user's last interactions are held out, int64 `[users]`.
 
     A tenth, one at least and `MOST` at most; none of a user who would keep fewer than `LEAST_HISTORY`.
     """
@@ -41,7 +45,7 @@ def held_out(h: Histories) -> np.ndarray:
     return np.where(h.lengths - wanted >= LEAST_HISTORY, wanted, 0)
 
 
-def ranking_moments(h: Histories, most: int, seed: int) -> Moments:
+def held_out_moments(h: Histories, most: int, seed: int) -> Moments:
     """The held-out interactions as moments, at most `most` of them, drawn at random."""
     chosen = np.flatnonzero(h.place >= np.repeat(h.lengths - held_out(h), h.lengths))
     if len(chosen) > most:
@@ -54,8 +58,9 @@ def moments_of(past: Histories, targets: Targets) -> Moments:
     return Moments(targets.user, past.lengths[targets.user], targets.item + 1)
 
 
-def history_rows(h: Histories, moments: Moments, length: int) -> np.ndarray:
-    """The newest `length` rows before each moment, int32 `[moments, length]`, oldest first, zeros at the right."""
+def history_rows(h: Histories, moments: Moments, length: int | None = None) -> np.ndarray:
+    """The newest `length` rows (None = all) before each moment, int32 `[moments, length]`, oldest first, then zeros."""
+    length = length or int(moments.place.max(initial=1))
     sizes = np.minimum(moments.place, length)
     column = np.arange(length)
     first = h.start[moments.user] + moments.place - sizes

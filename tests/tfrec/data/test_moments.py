@@ -5,7 +5,7 @@ import pytest
 
 from tfrec.data.histories import Histories
 from tfrec.data.splits import Targets
-from tfrec.ranking.lists import Moments, held_out, history_rows, moments_of, ranking_moments
+from tfrec.data.moments import Moments, held_out, history_rows, moments_of, held_out_moments
 
 LENGTHS = [0, 1, 2, 3, 10, 11, 25, 150]
 
@@ -22,7 +22,7 @@ def test_a_tenth_is_held_out_one_at_least_ten_at_most_and_two_are_kept(h):
 
 
 def test_the_moments_are_the_held_out_interactions(h):
-    moments = ranking_moments(h, 1000, seed=0)
+    moments = held_out_moments(h, 1000, seed=0)
     expected = [
         (user, place, h.of(user)[place] + 1)
         for user, held in enumerate(held_out(h))
@@ -34,9 +34,9 @@ def test_the_moments_are_the_held_out_interactions(h):
 
 def test_fewer_moments_are_a_sample_of_all_of_them(h):
     everything = {
-        *zip(*(vars(ranking_moments(h, 1000, 0))[name] for name in ("user", "place", "row")), strict=True)
+        *zip(*(vars(held_out_moments(h, 1000, 0))[name] for name in ("user", "place", "row")), strict=True)
     }
-    samples = [ranking_moments(h, 6, seed) for seed in (1, 1, 2)]
+    samples = [held_out_moments(h, 6, seed) for seed in (1, 1, 2)]
     found = [[*zip(m.user, m.place, m.row, strict=True)] for m in samples]
     assert all(len({*sample}) == 6 and {*sample} <= everything for sample in found)
     assert found[0] == found[1] != found[2]

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from tfrec.ranking import co_occurrence
-from tfrec.ranking.co_occurrence import neighbours
+from tfrec.retrieval import co_occurrence
+from tfrec.retrieval.co_occurrence import neighbours
 
 
 def dense_cosines(seen: np.ndarray) -> np.ndarray:
