@@ -107,7 +107,7 @@ class Blend(keras.layers.Layer):
         return tf.concat([candidates * behaviour, self.content.value * content, constant], 1)
 
     def inherited(self, candidates: tf.Tensor, warm: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
-        """Vectors of rows int32 `[n]` as if they had no interactions: `[n, dim]`; other arguments as in `candidates`."""
+        """Vectors of rows int32 `[n]` if they had no interactions: `[n, dim]`; arguments as in `candidates`."""
         known = tf.cast(tf.where(warm > 0)[:, 0], tf.int32)
         content, of_known = self.content.value, tf.gather(self.content.value, known)
         blocks = [tf.zeros([0, candidates.shape[1]])]
