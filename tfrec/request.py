@@ -62,6 +62,7 @@ class RequestReader:
         """What holds variables or tables."""
         return [self.items, self.users, self.memory, *([self.encoder] if self.encoder else [])]
 
+    @tf.function(autograph=False, reduce_retracing=True)  # traced once for all signatures
     def __call__(self, user_id: tf.Tensor, history: tf.Tensor, query_text: tf.Tensor) -> Request:
         """Strings `[batch]`, `[batch, n]`, `[batch]`. A history with a known item replaces the stored one."""
         user, given = tf.cast(self.users(user_id), tf.int32), self.item_rows(history)

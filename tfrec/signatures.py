@@ -74,6 +74,7 @@ class Signatures:
         )
         self.item_graph = ItemGraph(schema, content.spec)
         self.item_ids, self.titles = tf.constant(["", *item_ids]), tf.constant(["", *titles])
+        self._recommend = tf.function(self.recommend, autograph=False)
 
     @property
     def layers(self) -> list[Any]:
@@ -82,26 +83,39 @@ class Signatures:
 
     @cached_property
     def functions(self) -> dict[str, Any]:
-        """Each signature as a `tf.function` of named inputs."""
+        """Each signature as a `tf.function` of named inputs, traced for `inputs`."""
+        functions = {name: tf.function(getattr(self, name), autograph=False) for name in self.inputs}
+        functions["recommend"] = self._recommend
+        for name, specs in self.inputs.items():
+            functions[name].get_concrete_function(**specs)
+        return functions
+
+    @property
+    def concrete_functions(self) -> dict[str, Any]:
+        """The traces of `functions`, for export."""
+        return {
+            name: self.functions[name].get_concrete_function(**specs) for name, specs in self.inputs.items()
+        }
+
+    @property
+    def inputs(self) -> dict[str, dict[str, tf.TensorSpec]]:
+        """Signature → input → its type and shape; `recommend` first, for `serving_default` calls its trace."""
         texts, lists = tf.TensorSpec([None], tf.string), tf.TensorSpec([None, None], tf.string)
         person = {"user_id": texts, "history": lists}
         asked = {**person, "query_text": texts}
         filtered = {**asked, "exclude": lists, "allow_category": lists, "k": tf.TensorSpec([None], tf.int32)}
         inputs = {
-            self.serving_default: person,
-            self.recommend: {**filtered, "diversity": tf.TensorSpec([None], tf.float32)},
-            self.retrieve: filtered,
-            self.rank: {**asked, "candidates": lists},
-            self.embed_text: {"text": texts},
-            self.embed_item: {"item_id": texts, **self.item_graph.signature()},
+            "recommend": {**filtered, "diversity": tf.TensorSpec([None], tf.float32)},
+            "serving_default": person,
+            "retrieve": filtered,
+            "rank": {**asked, "candidates": lists},
+            "embed_text": {"text": texts},
+            "embed_item": {"item_id": texts, **self.item_graph.signature()},
         }
-        functions = {}
-        for method, specs in inputs.items():
-            functions[method.__name__] = function = tf.function(method, autograph=False)
-            function.get_concrete_function(
-                **{name: tf.TensorSpec(s.shape, s.dtype, name) for name, s in specs.items()}
-            )
-        return functions
+        return {
+            name: {alias: tf.TensorSpec(spec.shape, spec.dtype, alias) for alias, spec in specs.items()}
+            for name, specs in inputs.items()
+        }
 
     @cached_property
     def defaults(self) -> dict[str, dict[str, np.ndarray]]:
@@ -125,7 +139,7 @@ class Signatures:
             for name, value in defaults.items()
             if name != "history"
         }
-        slate = self.recommend(user_id, history, **filled)
+        slate = self._recommend(user_id=user_id, history=history, **filled)
         return {name: slate[name] for name in ("item_id", "score")}
 
     def recommend(

@@ -68,6 +68,7 @@ class SlateMaker:
         """What holds variables."""
         return [self.retriever.model, self.retriever.index, self.features, self.ranker]
 
+    @tf.function(autograph=False, reduce_retracing=True)  # traced once for all signatures
     def scores(self, request: Request) -> Scores:
         """Scores every row of the catalogue."""
         behaviour = self.retriever.scores(request.recent, request.user)

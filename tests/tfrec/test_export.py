@@ -15,7 +15,7 @@ from tests.served_call import call, check_same
 from tests.tiny_world import COLD, KNOWN, LONG, NOBODY, REQUESTS, SHORT, describe, inputs, item
 from tfrec import export as module
 from tfrec.data.dataset import Dataset
-from tfrec.export import export_run, versions
+from tfrec.export import export_run, held, versions
 from tfrec.funnel import Funnel
 from tfrec.run import Run
 
@@ -211,6 +211,37 @@ def test_a_strange_op_is_found_wherever_it_hides(meta_graph, op, where):
     graph.CopyFrom(meta_graph.graph_def)
     (graph.node if where == "main graph" else graph.library.function[3].node_def).add(name="x", op=op)
     assert strangers(graph) == {op}
+
+
+# what is saved
+
+
+def handles(objects: list) -> set[int]:
+    return {id(one.handle if isinstance(one, tf.Variable) else one.resource_handle) for one in objects}
+
+
+def read_by(signatures) -> set[int]:
+    """The handles of all variables and tables that the signatures reach, nested functions included."""
+    captured = [
+        outer for function in signatures.concrete_functions.values() for outer, _ in function.graph.captures
+    ]
+    return {id(tensor) for tensor in captured if tensor.dtype == tf.resource}
+
+
+def test_every_variable_and_table_that_is_read_is_saved(world_funnel: Funnel):
+    """And none of the layers could be left out."""
+    layers, needed = world_funnel.signatures.layers, read_by(world_funnel.signatures)
+    assert needed
+    assert needed <= handles(held(layers))
+    for layer in layers:
+        assert not needed <= handles(held(one for one in layers if one is not layer)), layer
+
+
+def test_every_variable_is_written_once(folder: Path, world_funnel: Funnel):
+    variables = [one for one in held(world_funnel.signatures.layers) if isinstance(one, tf.Variable)]
+    written = dict(tf.train.list_variables(str(folder / "variables" / "variables")))
+    del written["_CHECKPOINTABLE_OBJECT_GRAPH"]
+    assert sorted(written.values()) == sorted(one.shape.as_list() for one in variables)
 
 
 # versions

@@ -59,7 +59,8 @@ class TextEncoder(keras.layers.Layer):
 
     def retrace(self) -> None:
         """Trace `forward` (= `call`, not training) anew: a graph knows nothing of layers changed since."""
-        self.forward = tf.function(self.call, input_signature=[tf.TensorSpec([None], tf.string)])
+        texts = tf.TensorSpec([None], tf.string)
+        self.forward = tf.function(self.call, input_signature=[texts], autograph=False)
 
     @classmethod
     def from_name(cls, name: str | Path, *, sequence_length: int = 64) -> Self:
@@ -90,7 +91,7 @@ class TextEncoder(keras.layers.Layer):
     def call(self, texts: tf.Tensor, training: bool = False) -> tf.Tensor:
         return self.embed(*self.tokenize(texts), training=training)
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
     def pieces(self, texts: tf.Tensor) -> tf.RaggedTensor:
         """Word pieces `[batch, (pieces)]` int32, uncut, without [CLS] and [SEP]."""
         return self.tokenizer(texts)
