@@ -55,12 +55,42 @@ class RetrievalConfig(_Stage):
     id_dropout: float = Field(
         0.1, ge=0, le=1, description="how often training hides an item's id, so that its text must do"
     )
+    content_dim: int = Field(
+        256,
+        ge=0,
+        description="principal components of language (and other) vectors by which items are alike; 0 = not used",
+    )
+    neighbours: int = Field(
+        100, ge=0, description="items that appear in the same histories, kept for each item; 0 = not used"
+    )
     user_id: bool = Field(False, description="whether a known user has an embedding of their own")
+    time: bool = Field(
+        False, description="whether hour, weekday and the time since the event before are part of a query"
+    )
+    side_dropout: float = Field(
+        0.1,
+        ge=0,
+        lt=1,
+        description="how often training hides a query's profile or context, which may be missing",
+    )
     temperature: float = Field(1.0, gt=0)
     negatives: int = Field(
         1024, ge=1, description="uniform negatives a step; the catalogue's size or more = full softmax"
     )
+    hard_negatives: int = Field(
+        0, ge=0, description="negatives a step that its queries like best among eight times as many drawn uniformly"
+    )
+    frequency: Literal["counted", "streaming"] = Field(
+        "counted", description="how often items are positives (logQ): counted beforehand or estimated from the batches"
+    )
     learning_rate: float = Field(1e-3, gt=0)
+    schedule: Literal["constant", "cosine"] = Field(
+        "constant", description="of the learning rate; cosine falls to 0 at the last of the most steps"
+    )
+    warmup_steps: int = Field(0, ge=0, description="steps in which the learning rate rises from 0")
+    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = Field(
+        "float32", description="of the towers' layers; the loss is always float32"
+    )
     weight_decay: float = Field(0.0, ge=0)
     batch_events: int = Field(1024, ge=1, description="events in a training step")
     epochs: int = Field(30, ge=1, description="the most epochs; validation may stop earlier")

@@ -153,12 +153,14 @@ def _requests(
     item = np.resize(np.array(items, object), batch)
     history, nothing = np.stack([np.full(batch, "", object), item], 1), np.full((batch, 1), "", object)
     k = np.full(batch, signatures.config.export.k, np.int32)
+    context = signatures.read.context
+    moment = {name: np.repeat(value, batch) for name, value in context.defaults().items()} if context else {}
     for text in ("", str(signatures.titles[1].numpy().decode())):
         base = {"user_id": user, "history": history, "query_text": np.full(batch, text, object)}
         filters = {"exclude": nothing, "allow_category": nothing, "k": k}
-        yield "recommend", {**base, **filters, "diversity": np.full(batch, 0.3, np.float32)}
-        yield "retrieve", {**base, **filters}
-        yield "rank", {**base, "candidates": history}
+        yield "recommend", {**base, **filters, "diversity": np.full(batch, 0.3, np.float32), **moment}
+        yield "retrieve", {**base, **filters, **moment}
+        yield "rank", {**base, "candidates": history, **moment}
     yield "serving_default", {"user_id": user, "history": history}
     yield "embed_text", {"text": item}
     yield "embed_item", {"item_id": item, **_columns(signatures, batch)}

@@ -1,6 +1,6 @@
 """The stages as one object: `Funnel.recommend` answers in Python what the exported model answers over gRPC."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,6 +57,7 @@ class Funnel:
             ranker=stages.ranker,
             encoder=load_encoder(run.config),
             config=run.config,
+            context=run.side.context.spec if run.side.context else None,
         )
         return cls(signatures, dict(zip(ids, titles, strict=True)))
 
@@ -69,6 +70,7 @@ class Funnel:
         exclude: Sequence[str] = (),
         allow_category: Sequence[str] = (),
         diversity: float | None = None,
+        context: Mapping[str, str | float] | None = None,
         k: int = 10,
     ) -> list[Recommendation]:
         """The best items for one user.
@@ -80,6 +82,7 @@ class Funnel:
             exclude: item ids that may not be returned.
             allow_category: only items of these categories; empty = all.
             diversity: strength of MMR in [0, 1]; None = the run's setting.
+            context: the moment of asking, by context column, and "time" in unix seconds where the run uses it.
             k: how many, 1 to `export.k`; fewer come back when no more are allowed.
         """
         strength = self.signatures.config.reranking.diversity if diversity is None else diversity
@@ -91,6 +94,7 @@ class Funnel:
             allow_category=_line(allow_category),
             diversity=tf.constant([strength], tf.float32),
             k=tf.constant([k]),
+            **self._moment(context or {}),
         )
         columns = {name: values[0].numpy() for name, values in slate.items()}
         return [
@@ -98,6 +102,14 @@ class Funnel:
             for place, item_id in enumerate(columns["item_id"])
             if item_id
         ]
+
+    def _moment(self, context: Mapping[str, str | float]) -> dict[str, tf.Tensor]:
+        graph = self.signatures.read.context
+        if graph is None and context:
+            raise ValueError(
+                f"`context` must be empty: the dataset has no context column. Received: {context}."
+            )
+        return {name: tf.constant(value) for name, value in graph.inputs(context).items()} if graph else {}
 
     def _recommendation(self, columns: dict[str, Any], place: int) -> Recommendation:
         item_id = columns["item_id"][place].decode()

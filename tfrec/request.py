@@ -1,11 +1,14 @@
 """From the strings of a batch of requests to rows: who asks, what they did, what may not come back, what they say."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from tfrec.data.context_graph import ContextGraph
 from tfrec.data.histories import Histories
+from tfrec.data.item_content import ContentSpec
+from tfrec.data.user_side import Context
 from tfrec.retrieval.lookup import UserMemory, compact, id_lookup
 from tfrec.text.encoder import TextEncoder
 
@@ -20,6 +23,7 @@ class Request(NamedTuple):
         known: bool `[batch, 1]`, whether there is any event to go by.
         has_text: bool `[batch, 1]`.
         text: float32 `[batch, dim]`, the language vector of the free text, zero without one.
+        context: the moment of asking; None where the model knows nothing of moments.
     """
 
     user: tf.Tensor
@@ -28,6 +32,7 @@ class Request(NamedTuple):
     known: tf.Tensor
     has_text: tf.Tensor
     text: tf.Tensor
+    context: Context | None
 
 
 class RequestReader:
@@ -40,6 +45,7 @@ class RequestReader:
         encoder: of free text, or None.
         text_dim: width of its vectors.
         mask_seen: whether what a user has seen may not come back.
+        context: how the context of the interactions was made, where there is any.
     """
 
     def __init__(
@@ -52,33 +58,48 @@ class RequestReader:
         encoder: TextEncoder | None,
         text_dim: int,
         mask_seen: bool,
+        context: ContentSpec | None = None,
     ) -> None:
         self.items, self.users = id_lookup(item_ids), id_lookup(user_ids)
         self.memory = UserMemory.of(histories.start, histories.item)
         self.length, self.encoder, self.text_dim, self.mask_seen = length, encoder, text_dim, mask_seen
+        self.context = ContextGraph(context, histories) if context else None
 
     @property
     def layers(self) -> list[Any]:
         """What holds variables or tables."""
-        return [self.items, self.users, self.memory, *([self.encoder] if self.encoder else [])]
+        parts = [self.encoder] if self.encoder else []
+        return [self.items, self.users, self.memory, *parts, *(self.context.layers if self.context else [])]
 
     @tf.function(autograph=False, reduce_retracing=True)  # traced once for all signatures
-    def __call__(self, user_id: tf.Tensor, history: tf.Tensor, query_text: tf.Tensor) -> Request:
-        """Strings `[batch]`, `[batch, n]`, `[batch]`. A history with a known item replaces the stored one."""
+    def __call__(
+        self, user_id: tf.Tensor, history: tf.Tensor, query_text: tf.Tensor, context: Mapping[str, tf.Tensor]
+    ) -> Request:
+        """Strings `[batch]`, `[batch, n]`, `[batch]`, and the inputs of `ContextGraph`.
+
+        A history with a known item replaces the stored one.
+        """
         user, given = tf.cast(self.users(user_id), tf.int32), self.item_rows(history)
         stored = self.memory(user)
         has_given = tf.reduce_any(given > 0, 1, keepdims=True)
         recent = tf.where(has_given, compact(given, self.length), compact(stored, self.length))
         seen = tf.concat([given, stored], 1) if self.mask_seen else tf.zeros_like(user)[:, None]
-        return self.of_rows(user, recent, seen, query_text)
+        moment = self.context(context, user, ~has_given[:, 0]) if self.context else None
+        return self.of_rows(user, recent, seen, query_text, context=moment)
 
     def of_rows(
-        self, user: tf.Tensor, recent: tf.Tensor, seen: tf.Tensor, query_text: tf.Tensor | None = None
+        self,
+        user: tf.Tensor,
+        recent: tf.Tensor,
+        seen: tf.Tensor,
+        query_text: tf.Tensor | None = None,
+        *,
+        context: Context | None = None,
     ) -> Request:
         """Requests whose rows are known: int32 `[batch]`, `[batch, length]`, `[batch, n]`, string `[batch]`."""
         text = tf.fill(tf.shape(user), "") if query_text is None else query_text
         known = tf.reduce_any(recent > 0, 1, keepdims=True)
-        return Request(user, recent, seen, known, (text != "")[:, None], self._vectors(text))
+        return Request(user, recent, seen, known, (text != "")[:, None], self._vectors(text), context)
 
     def item_rows(self, ids: tf.Tensor) -> tf.Tensor:
         """Item ids → rows int32 of the same shape, 0 for an unknown one."""

@@ -3,7 +3,8 @@
 RUN/run.json            what was trained on what: dataset, fingerprint, seconds, epochs, versions
 RUN/config.yaml         the settings
 RUN/items.parquet       the catalogue; RUN/users.parquet the known users
-RUN/content.npz         content tables; RUN/histories.npz the split
+RUN/content.npz         content tables; RUN/profile.npz and RUN/context.npz those of users and moments, where known
+RUN/histories.npz       the split
 RUN/valid/, RUN/test/   the stages of the two fits
 RUN/evaluation/         written by `tfrec evaluate`
 """
@@ -26,6 +27,7 @@ from tfrec.data.dataset import Dataset
 from tfrec.data.histories import Histories
 from tfrec.data.item_content import ContentSpec, ItemContent
 from tfrec.data.splits import Split, Targets
+from tfrec.data.user_side import NOTHING_MORE, UserSide
 from tfrec.schema import Schema
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
 Fit = Literal["valid", "test"]
 WRITING = ".writing-"
+SIDES = ("profile", "context")  # the parts of `UserSide`
 PACKAGES = (
     "tfrec",
     "tensorflow",
@@ -132,19 +135,26 @@ class Run:
     @cached_property
     def content(self) -> ItemContent:
         """Content tables of the catalogue."""
-        with np.load(self.folder / "content.npz") as file:
-            spec = ContentSpec.from_dict(json.loads(str(file["spec"])))
-            return ItemContent(spec, file["table"], file["category"])
+        return _load_content(self.folder / "content.npz")
+
+    @cached_property
+    def side(self) -> UserSide:
+        """What is known of users and moments."""
+        paths = {name: self.folder / f"{name}.npz" for name in SIDES}
+        return UserSide(**{name: _load_content(path) for name, path in paths.items() if path.is_file()})
 
     @cached_property
     def split(self) -> Split:
         """What was learned from, and what is asked."""
         with np.load(self.folder / "histories.npz") as file:
             train, refit = (
-                Histories(*(file[f"{part}_{name}"] for name in ("item", "start", "time")))
+                Histories(*(file[f"{part}_{name}"] for name in ("item", "start", "time", "event")))
                 for part in ("train", "refit")
             )
-            valid, test = (Targets(file[f"{part}_user"], file[f"{part}_item"]) for part in ("valid", "test"))
+            valid, test = (
+                Targets(*(file[f"{part}_{name}"] for name in ("user", "item", "event")))
+                for part in ("valid", "test")
+            )
             return Split(train, valid, refit, test)
 
     @cached_property
@@ -165,18 +175,18 @@ class Run:
         """What a fit is asked."""
         return self.split.valid if fit == "valid" else self.split.test
 
-    def save_inputs(self, content: ItemContent, split: Split, hidden: np.ndarray) -> None:
+    def save_inputs(
+        self, content: ItemContent, split: Split, hidden: np.ndarray, side: UserSide = NOTHING_MORE
+    ) -> None:
         """Writes content tables and split."""
-        spec = json.dumps(content.spec.to_dict())
-        _replace(
-            self.folder / "content.npz",
-            lambda path: np.savez(path, spec=spec, table=content.table, category=content.category),
-        )
+        for name, known in (("content", content), *((name, getattr(side, name)) for name in SIDES)):
+            if known is not None:
+                _save_content(self.folder / f"{name}.npz", known)
         arrays: dict[str, np.ndarray] = {"hidden": hidden}
         for part, h in (("train", split.train), ("refit", split.refit)):
-            arrays |= {f"{part}_item": h.item, f"{part}_start": h.start, f"{part}_time": h.time}
+            arrays |= {f"{part}_{name}": getattr(h, name) for name in ("item", "start", "time", "event")}
         for part, targets in (("valid", split.valid), ("test", split.test)):
-            arrays |= {f"{part}_user": targets.user, f"{part}_item": targets.item}
+            arrays |= {f"{part}_{name}": getattr(targets, name) for name in ("user", "item", "event")}
         _replace(self.folder / "histories.npz", lambda path: np.savez_compressed(path, **arrays))  # type: ignore[arg-type]
 
     def has_stages(self, fit: Fit) -> bool:
@@ -232,6 +242,18 @@ class Run:
     def _write_facts(self, facts: dict[str, Any]) -> None:
         text = json.dumps(facts, indent=2, ensure_ascii=False)
         _replace(self.folder / "run.json", lambda path: path.write_text(text, encoding="utf-8"))
+
+
+def _save_content(path: Path, content: ItemContent) -> None:
+    spec = json.dumps(content.spec.to_dict())
+    arrays: dict[str, Any] = {"table": content.table, "category": content.category}
+    _replace(path, lambda aside: np.savez(aside, spec=spec, **arrays))
+
+
+def _load_content(path: Path) -> ItemContent:
+    with np.load(path) as file:
+        spec = ContentSpec.from_dict(json.loads(str(file["spec"])))
+        return ItemContent(spec, file["table"], file["category"])
 
 
 def _replace(path: Path, write: Callable[[Path], Any]) -> None:

@@ -12,9 +12,9 @@ import numpy as np
 import tensorflow as tf
 
 from tfrec.config import Config
+from tfrec.data.content_graph import ContentGraph
 from tfrec.data.histories import Histories
-from tfrec.data.item_content import ItemContent
-from tfrec.data.item_graph import ItemGraph
+from tfrec.data.item_content import ContentSpec, ItemContent
 from tfrec.ranking.fit import build_pair_features
 from tfrec.ranking.ranker import Ranker
 from tfrec.request import Request, RequestReader
@@ -42,6 +42,7 @@ class Signatures:
         two_tower, ranker: trained stages.
         encoder: reads free text; None = there is no language model, and free text is ignored.
         config: settings.
+        context: how the context of the interactions was made; None = a request tells none.
     """
 
     def __init__(
@@ -57,10 +58,11 @@ class Signatures:
         ranker: Ranker,
         encoder: TextEncoder | None,
         config: Config,
+        context: ContentSpec | None = None,
     ) -> None:
         self.config, self.encoder = config, encoder
         retriever = Retriever(two_tower)
-        vectors = retriever.index.vectors.value
+        vectors = retriever.vectors
         features = build_pair_features(histories, content, vectors, neighbours_kept=config.ranking.neighbours)
         self.slate = SlateMaker(retriever, features, ranker, config)
         self.read = RequestReader(
@@ -71,8 +73,9 @@ class Signatures:
             encoder=encoder,
             text_dim=content.spec.text_dim,
             mask_seen=config.data.repeats == "first",
+            context=context,
         )
-        self.item_graph = ItemGraph(schema, content.spec)
+        self.item_graph = ContentGraph(schema.items, content.spec)
         self.item_ids, self.titles = tf.constant(["", *item_ids]), tf.constant(["", *titles])
         self._recommend = tf.function(self.recommend, autograph=False)
 
@@ -104,11 +107,12 @@ class Signatures:
         person = {"user_id": texts, "history": lists}
         asked = {**person, "query_text": texts}
         filtered = {**asked, "exclude": lists, "allow_category": lists, "k": tf.TensorSpec([None], tf.int32)}
+        moment = self.read.context.signature() if self.read.context else {}
         inputs = {
-            "recommend": {**filtered, "diversity": tf.TensorSpec([None], tf.float32)},
+            "recommend": {**filtered, "diversity": tf.TensorSpec([None], tf.float32), **moment},
             "serving_default": person,
-            "retrieve": filtered,
-            "rank": {**asked, "candidates": lists},
+            "retrieve": {**filtered, **moment},
+            "rank": {**asked, "candidates": lists, **moment},
             "embed_text": {"text": texts},
             "embed_item": {"item_id": texts, **self.item_graph.signature()},
         }
@@ -123,12 +127,13 @@ class Signatures:
         no_list, no_text = np.array([[""]], object), np.array([""], object)
         optional = {"history": no_list, "query_text": no_text, "exclude": no_list, "allow_category": no_list}
         strength = np.array([self.config.reranking.diversity], np.float32)
+        moment = self.read.context.defaults() if self.read.context else {}
         sizes = {name: np.array([k], np.int32) for name, k in self.config.export.model_dump().items()}
         return {
             "serving_default": {"history": no_list},
-            "recommend": {**optional, "diversity": strength, "k": sizes["k"]},
-            "retrieve": {**optional, "k": sizes["retrieve_k"]},
-            "rank": {"history": no_list, "query_text": no_text},
+            "recommend": {**optional, "diversity": strength, "k": sizes["k"], **moment},
+            "retrieve": {**optional, "k": sizes["retrieve_k"], **moment},
+            "rank": {"history": no_list, "query_text": no_text, **moment},
         }
 
     def serving_default(self, user_id: tf.Tensor, history: tf.Tensor) -> Outputs:
@@ -151,9 +156,10 @@ class Signatures:
         allow_category: tf.Tensor,
         diversity: tf.Tensor,
         k: tf.Tensor,
+        **context: tf.Tensor,
     ) -> Outputs:
         """Signature `recommend`: the whole funnel."""
-        request = self.read(user_id, history, query_text)
+        request = self.read(user_id, history, query_text, context)
         blocked = self._blocked(request, exclude, allow_category)
         slate = self.slate(request, blocked, diversity, _largest(k, self.config.export.k))
         rows = tf.where(slate.score > LOWEST, tf.gather(slate.candidates, slate.place, batch_dims=1), 0)
@@ -173,9 +179,10 @@ class Signatures:
         exclude: tf.Tensor,
         allow_category: tf.Tensor,
         k: tf.Tensor,
+        **context: tf.Tensor,
     ) -> Outputs:
         """Signature `retrieve`: the recall stage alone."""
-        request = self.read(user_id, history, query_text)
+        request = self.read(user_id, history, query_text, context)
         blocked, scores = self._blocked(request, exclude, allow_category), self.slate.scores(request)
         found = self.slate.retriever.best(
             scores.retrieval, blocked, _largest(k, self.config.export.retrieve_k)
@@ -183,10 +190,15 @@ class Signatures:
         return {"item_id": tf.gather(self.item_ids, found.rows), "score": found.score}
 
     def rank(
-        self, user_id: tf.Tensor, history: tf.Tensor, query_text: tf.Tensor, candidates: tf.Tensor
+        self,
+        user_id: tf.Tensor,
+        history: tf.Tensor,
+        query_text: tf.Tensor,
+        candidates: tf.Tensor,
+        **context: tf.Tensor,
     ) -> Outputs:
         """Signature `rank`: the ranking score of each candidate, the lowest float for an unknown one."""
-        request = self.read(user_id, history, query_text)
+        request = self.read(user_id, history, query_text, context)
         rows = self.read.item_rows(candidates)
         return {"score": self.slate.ranking(request, self.slate.scores(request), rows)}
 

@@ -18,7 +18,7 @@ class Scores(NamedTuple):
 
     Attributes:
         behaviour: what the two towers say of the history.
-        prior: popularity, for requests without any event.
+        prior: for requests without any event: what the towers say of profile and context, else popularity.
         bonus: what the free text adds.
         retrieval: what recall goes by: behaviour or prior, and the bonus.
     """
@@ -71,8 +71,11 @@ class SlateMaker:
     @tf.function(autograph=False, reduce_retracing=True)  # traced once for all signatures
     def scores(self, request: Request) -> Scores:
         """Scores every row of the catalogue."""
-        behaviour = self.retriever.scores(request.recent, request.user)
+        behaviour = self.retriever.scores(request.recent, request.user, request.context)
         prior = tf.broadcast_to(self.features.tables["popularity"].value, tf.shape(behaviour))
+        if self.retriever.model.query.start:
+            told = self.retriever.model.query.knows(request.user, request.context)
+            prior = tf.where(told[:, None], behaviour, prior)
         language, weight = self.features.tables["language"].value, self.config.text.weight
         bonus = tf.cond(
             tf.reduce_any(request.has_text),

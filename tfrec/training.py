@@ -16,11 +16,13 @@ from tfrec.config import Config
 from tfrec.data.dataset import Dataset
 from tfrec.data.histories import Histories, histories
 from tfrec.data.item_content import ItemContent, learn_content
+from tfrec.data.moments import Moments, held_out, held_out_moments
 from tfrec.data.splits import Targets, hidden_items, split
+from tfrec.data.user_side import NOTHING_MORE, UserSide, learn_user_side
 from tfrec.ranking.fit import build_pair_features, fit_ranker, make_lists
-from tfrec.ranking.lists import held_out, ranking_moments
 from tfrec.ranking.ranker import Ranker
 from tfrec.retrieval.fit import catch_up, fit_retrieval
+from tfrec.retrieval.gains import fit_gains
 from tfrec.retrieval.retriever import Retriever
 from tfrec.retrieval.two_tower import TwoTower
 from tfrec.run import Fit, Run
@@ -49,15 +51,16 @@ def train(dataset: Dataset, config: Config, out: str | Path) -> Run:
     encoder = load_encoder(config)
     content = learn_content(dataset, _text_vectors(dataset, encoder))
     whole = histories(dataset, config.data.repeats)
+    side = learn_user_side(dataset, whole, _profile_vectors(dataset, encoder), time=config.retrieval.time)
     hidden = hidden_items(len(dataset.item_ids), config.data.hide_items, config.seed)
-    run.save_inputs(content, split(whole, config.data.split), hidden)
+    run.save_inputs(content, split(whole, config.data.split), hidden, side)
     fits: tuple[Fit, ...] = ("valid", "test")
     for name in fits:
         if not run.has_stages(name):
             log.info("fit for %s, into %s", name, run.folder / name)
             started = time.perf_counter()
             epochs = run.epochs("valid") if name == "test" else None
-            stages = fit(run.past(name), content, config, hidden=hidden, epochs=epochs)
+            stages = fit(run.past(name), content, config, hidden=hidden, epochs=epochs, side=side)
             run.save_stages(name, stages, seconds=time.perf_counter() - started)
     return run.finish()
 
@@ -73,6 +76,14 @@ def _text_vectors(dataset: Dataset, encoder: TextEncoder | None) -> np.ndarray |
     return None if encoder is None else encode_cached(encoder, dataset.item_texts(), progress=True)
 
 
+def _profile_vectors(dataset: Dataset, encoder: TextEncoder | None) -> np.ndarray | None:
+    """Language vectors of the users, zeros where one has no words: that is nothing known, not an empty text."""
+    texts = dataset.user_texts()
+    if encoder is None or texts is None:
+        return None
+    return encode_cached(encoder, texts, progress=True) * np.array([text != "" for text in texts])[:, None]
+
+
 def fit(
     past: Histories,
     content: ItemContent,
@@ -80,6 +91,7 @@ def fit(
     *,
     hidden: np.ndarray | None = None,
     epochs: int | None = None,
+    side: UserSide = NOTHING_MORE,
 ) -> Stages:
     """One fit of recall and ranking, forward in time.
 
@@ -89,39 +101,51 @@ def fit(
         config: settings.
         hidden: bool `[items]`, items whose interactions no model may see.
         epochs: of recall on the past; None = as many as are best for what came next.
+        side: what is known of users and moments.
     """
     known = past if hidden is None else past.without(hidden)
     earlier = known.head(known.lengths - held_out(known))
     valid = None if epochs else _next_items(earlier, known)
     two_tower, epochs = fit_retrieval(
-        earlier, content, config.retrieval, seed=config.seed, valid=valid, epochs=epochs
+        earlier, content, config.retrieval, seed=config.seed, valid=valid, epochs=epochs, side=side
     )
-    ranker = _fit_ranking(two_tower, earlier, known, content, config)
-    catch_up(two_tower, known, config.retrieval, seed=config.seed)
+    moments = held_out_moments(known, config.ranking.lists, config.seed)
+    mask_seen = config.data.repeats == "first"
+    fit_gains(two_tower, known, moments, mask_seen=mask_seen, seed=config.seed, side=side)
+    ranker = _fit_ranking(two_tower, earlier, known, moments, content, config, side)
+    catch_up(two_tower, known, config.retrieval, seed=config.seed, side=side)
     return Stages(two_tower, ranker, epochs)
 
 
 def _next_items(earlier: Histories, known: Histories) -> Targets:
     """The first interaction of each user that is in `known` but not in `earlier`."""
     user = np.flatnonzero(known.lengths > earlier.lengths)
-    return Targets(user.astype(np.int32), known.item[known.start[user] + earlier.lengths[user]])
+    first = known.start[user] + earlier.lengths[user]
+    return Targets(user.astype(np.int32), known.item[first], known.event[first])
 
 
 def _fit_ranking(
-    two_tower: TwoTower, earlier: Histories, known: Histories, content: ItemContent, config: Config
+    two_tower: TwoTower,
+    earlier: Histories,
+    known: Histories,
+    moments: Moments,
+    content: ItemContent,
+    config: Config,
+    side: UserSide,
 ) -> Ranker:
     """Lists from what recall, trained on `earlier`, would have answered just before each later interaction."""
     retriever = Retriever(two_tower)
-    vectors = retriever.index.vectors.value
+    vectors = retriever.vectors
     features = build_pair_features(earlier, content, vectors, neighbours_kept=config.ranking.neighbours)
     lists = make_lists(
         retriever,
         features,
         known,
-        ranking_moments(known, config.ranking.lists, config.seed),
+        moments,
         candidates=config.ranking.candidates,
         length=config.retrieval.length,
         mask_seen=config.data.repeats == "first",
+        side=side,
     )
     log.info("ranking: %d lists; recall@%d = %.3f", len(lists.labels), config.ranking.candidates, lists.found)
     return fit_ranker(lists, vectors, config.ranking, seed=config.seed)

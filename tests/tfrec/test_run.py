@@ -47,7 +47,7 @@ class Fits:
         self.asked: list[tuple[int, int | None]] = []
         self.interrupted = interrupted
 
-    def __call__(self, past, content, config, *, hidden=None, epochs=None) -> Stages:
+    def __call__(self, past, content, config, *, hidden=None, epochs=None, side=None) -> Stages:
         self.asked.append((len(past.item), epochs))
         if len(self.asked) in self.interrupted:
             raise KeyboardInterrupt

@@ -16,9 +16,9 @@ from tfrec.data.dataset import Dataset, make_dataset
 from tfrec.data.errors import DatasetError
 from tfrec.data.histories import Histories, histories
 from tfrec.data.item_content import learn_content
+from tfrec.data.moments import held_out
 from tfrec.funnel import Funnel
 from tfrec.ranking.features import NAMES
-from tfrec.ranking.lists import held_out
 from tfrec.ranking.ranker import Ranker
 from tfrec.retrieval.fit import build_two_tower
 from tfrec.run import Run

@@ -41,7 +41,8 @@ class Dataset:
         items: one row for each catalogue item in catalogue order (the items file, then ids that only
             interactions know, by first appearance): `item_id`, then the columns, in the form that `as_role`
             gives.
-        users: one row for each of `user_ids`, in that order: `user_id`, then the columns, likewise.
+        users: one row for each of `user_ids`, in that order: `user_id`, then the columns, likewise. Some may have
+            no interaction.
         schema: the role of each column.
         report: what cleaning found.
         inferred: "table.column" → why it has its role.
@@ -62,12 +63,18 @@ class Dataset:
 
     @cached_property
     def user_ids(self) -> np.ndarray:
-        """The users by first appearance in time, str objects `[users]`."""
+        """The users by first appearance in time, then those without an interaction, str objects `[users]`."""
         return np.asarray(self.users["user_id"], object)
 
     def item_texts(self) -> list[str]:
         """One cleaned text for each item, in catalogue order; "" where an item has no words."""
         return self._texts
+
+    def user_texts(self) -> list[str] | None:
+        """One cleaned text for each user, "" where there is none; None when no column of the users is text."""
+        if not self.schema.columns("users", Role.TEXT):
+            return None
+        return _texts(self.users, self.schema.users)
 
     def item_titles(self) -> list[str]:
         """A short name for each item: its title, else the first words that it has, else its id."""
@@ -102,7 +109,7 @@ class Dataset:
 
     @cached_property
     def _texts(self) -> list[str]:
-        return _item_texts(self.items, self.schema)
+        return _texts(self.items, self.schema.items)
 
 
 def load_dataset(source: str | Path) -> Dataset:
@@ -151,11 +158,11 @@ def _assembled(tables: dict[str, pd.DataFrame], name: str, roles: Mapping[str, R
     """Cleans plain tables and puts them into catalogue order."""
     interactions, found = clean_interactions(tables["interactions"])
     items, found_items = _catalogue(tables["items"], interactions["item_id"].drop_duplicates())
-    users, found_users = _users_seen(tables.get("users"), interactions["user_id"].drop_duplicates())
+    users, found_users = _everybody(tables.get("users"), interactions["user_id"].drop_duplicates())
     schema, reasons = infer_schema(items, users, interactions, given=roles)
     items, found_values = _in_roles(items, schema, "items")
     users, found_profiles = _in_roles(users, schema, "users")
-    silent = sum(not text for text in _item_texts(items, schema))
+    silent = sum(not text for text in _texts(items, schema.items))
     found_silent = report_of(("items without any text", silent, "kept, known by behaviour only"))
     report = found + found_items + found_users + found_values + found_profiles + found_silent
     return Dataset(name, interactions, items, users, schema, report, reasons)
@@ -191,17 +198,18 @@ def _catalogue(items: pd.DataFrame, met: pd.Series) -> tuple[pd.DataFrame, Clean
     return items.set_index("item_id").reindex(whole).rename_axis("item_id").reset_index(), found
 
 
-def _users_seen(users: pd.DataFrame | None, met: pd.Series) -> tuple[pd.DataFrame, CleaningReport]:
-    """One row for each user that was `met` in interactions."""
+def _everybody(users: pd.DataFrame | None, met: pd.Series) -> tuple[pd.DataFrame, CleaningReport]:
+    """One row for each user that was `met` in interactions, then those that only the users table knows."""
     if users is None:
         return pd.DataFrame({"user_id": met.reset_index(drop=True)}), CleaningReport()
     users, found = clean_entities(users, "user_id")
     seen = users["user_id"].isin(met)
     found += report_of(
-        ("users without an interaction", (~seen).sum(), "left out"),
+        ("users without an interaction", (~seen).sum(), "kept, known by their profile only"),
         ("users that only interactions know", len(met) - seen.sum(), "kept, without columns"),
     )
-    return users.set_index("user_id").reindex(met).rename_axis("user_id").reset_index(), found
+    everybody = pd.concat([met, users["user_id"][~seen]], ignore_index=True)
+    return users.set_index("user_id").reindex(everybody).rename_axis("user_id").reset_index(), found
 
 
 def _in_roles(rows: pd.DataFrame, schema: Schema, table: str) -> tuple[pd.DataFrame, CleaningReport]:
@@ -212,11 +220,11 @@ def _in_roles(rows: pd.DataFrame, schema: Schema, table: str) -> tuple[pd.DataFr
     return rows.reset_index(), found
 
 
-def _item_texts(items: pd.DataFrame, schema: Schema) -> list[str]:
-    columns = text_columns(schema)
-    cleaned = [[clean_text(value) for value in items[column].astype(object)] for column in columns]
+def _texts(rows: pd.DataFrame, roles: Mapping[str, Role]) -> list[str]:
+    columns = text_columns(roles)
+    cleaned = [[clean_text(value) for value in rows[column].astype(object)] for column in columns]
     if not columns:
-        return [""] * len(items)
+        return [""] * len(rows)
     return [item_text(dict(zip(columns, values, strict=True))) for values in zip(*cleaned, strict=True)]
 
 

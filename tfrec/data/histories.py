@@ -8,7 +8,7 @@ catalogue from 0; a *row* is p + 1, and row 0 means padding.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -27,13 +27,17 @@ class Histories:
         item: int32 `[interactions]`, positions in the catalogue.
         start: int64 `[users + 1]`.
         time: float64 `[interactions]`, seconds or order numbers, never falling within a user.
+        event: int32 `[interactions]`, the row of the interactions table that each one is; by default 0, 1, 2 …
     """
 
     item: np.ndarray
     start: np.ndarray
     time: np.ndarray
+    event: np.ndarray = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
+        if self.event is None:
+            object.__setattr__(self, "event", np.arange(len(self.item), dtype=np.int32))
         if not len(self.item) == len(self.time) == self.start[-1]:
             raise ValueError(
                 "`item` and `time` must be as long as `start` ends. "
@@ -91,7 +95,7 @@ class Histories:
     def keep(self, kept: np.ndarray) -> Histories:
         """The interactions that `kept`, bool `[interactions]`, marks; every user stays, perhaps with none."""
         before = np.concatenate([[0], np.cumsum(kept)])
-        return Histories(self.item[kept], before[self.start], self.time[kept])
+        return Histories(self.item[kept], before[self.start], self.time[kept], self.event[kept])
 
     def tail_rows(self, length: int) -> np.ndarray:
         """Everybody's last `length` items: ROWS int32 `[users, length]`, oldest first, zeros at the right."""
@@ -124,33 +128,53 @@ def histories(dataset: Dataset, repeats: Repeats = "first") -> Histories:
     """
     check_repeats(repeats)
     user, item, time = dataset.coded_interactions()
+    event = np.arange(len(user), dtype=np.int32)
     if repeats == "first":
         _, first = np.unique(pair_codes(user, item), return_index=True)
-        first.sort()
-        user, item, time = user[first], item[first], time[first]
-    order = np.argsort(user, kind="stable")
-    start = np.concatenate([[0], np.cumsum(np.bincount(user, minlength=len(dataset.user_ids)))])
-    return Histories(item[order].astype(np.int32), start.astype(np.int64), time[order])
+        event = np.sort(first).astype(np.int32)
+    event = event[np.argsort(user[event], kind="stable")]
+    start = np.concatenate([[0], np.cumsum(np.bincount(user[event], minlength=len(dataset.user_ids)))])
+    return Histories(item[event].astype(np.int32), start.astype(np.int64), time[event], event)
 
 
-def training_windows(h: Histories, length: int) -> tuple[np.ndarray, np.ndarray]:
+class Windows(NamedTuple):
+    """Pieces of users' sequences to learn from.
+
+    Attributes:
+        rows: item ROWS int32 `[windows, length + 1]`, zeros at the right.
+        user: the user of each window, int32 `[windows]`.
+        events: rows of the interactions table + 1, int32 `[windows, length + 1]`, zeros at the right.
+        is_first: whether a window begins with its user's first interaction, bool `[windows]`.
+    """
+
+    rows: np.ndarray
+    user: np.ndarray
+    events: np.ndarray
+    is_first: np.ndarray
+
+
+def training_windows(h: Histories, length: int, *, least: int = 2) -> Windows:
     """Cuts every user's sequence in windows of `length + 1` items; each step t → t + 1 is in exactly one.
 
     Neighbouring windows of a user share one item. They are cut from the newest item backwards, so that the
-    one short window of a user is the oldest, and the newest items are learned with their full context. Users
-    with fewer than two items give none.
+    one short window of a user is the oldest, and the newest items are learned with their full context.
 
-    Returns:
-        ROWS int32 `[windows, length + 1]`, zeros at the right, and the user of each window int32 `[windows]`.
+    Args:
+        h: the sequences.
+        length: steps of a window.
+        least: users with fewer items give none; 1 where the first item is something to learn too.
     """
     if length < 1:
         raise ValueError(f"`length` must be at least 1. Received: {length}")
-    windows = -(-np.maximum(h.lengths - 1, 0) // length)
+    windows = np.where(h.lengths < least, 0, np.maximum(-(-(h.lengths - 1) // length), least == 1))
     owner = np.repeat(np.arange(len(h)), windows)
     from_newest = np.repeat(np.cumsum(windows), windows) - np.arange(len(owner)) - 1
     stop = h.start[owner + 1] - from_newest * length
     first = np.maximum(stop - length - 1, h.start[owner])
-    return _left_aligned_rows(h.item, first, stop - first, length + 1), owner.astype(np.int32)
+    rows, events = (
+        _left_aligned_rows(values, first, stop - first, length + 1) for values in (h.item, h.event)
+    )
+    return Windows(rows, owner.astype(np.int32), events, first == h.start[owner])
 
 
 def check_repeats(repeats: str) -> None:
@@ -164,11 +188,11 @@ def pair_codes(user: np.ndarray, item: np.ndarray) -> np.ndarray:
     return user.astype(np.int64) << 32 | item.astype(np.int64)
 
 
-def _left_aligned_rows(item: np.ndarray, first: np.ndarray, lengths: np.ndarray, width: int) -> np.ndarray:
-    """`item[first[i]:first[i] + lengths[i]] + 1` as line i of a zero-padded int32 `[n, width]`."""
+def _left_aligned_rows(values: np.ndarray, first: np.ndarray, lengths: np.ndarray, width: int) -> np.ndarray:
+    """`values[first[i]:first[i] + lengths[i]] + 1` as line i of a zero-padded int32 `[n, width]`."""
     rows = np.zeros((len(first), width), np.int32)
     filled = np.arange(width) < lengths[:, None]
     ends = np.cumsum(lengths)
     within = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - lengths, lengths)
-    rows[filled] = item[np.repeat(first, lengths) + within] + 1
+    rows[filled] = values[np.repeat(first, lengths) + within] + 1
     return rows

@@ -1,26 +1,28 @@
-"""What is known of items beyond their id, as tables of numbers: language vectors, numbers, vector columns, categories.
+"""What is known of items, users or events beyond their id, as tables of numbers: language vectors, numbers, vector
+columns, categories.
 
-`ContentSpec` is learned once from a catalogue and says how any item, also one that comes later, is turned into a row.
+`ContentSpec` is learned once from a table and says how any row, also one that comes later, is turned into numbers.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from tfrec.data.dataset import Dataset
 from tfrec.data.item_text import MULTI_VALUE
-from tfrec.schema import Role, Schema
+from tfrec.schema import Role
 
 SLOTS = 16
 
 
 @dataclass(frozen=True)
 class ContentSpec:
-    """How an item's columns become a content row and category ids.
+    """How the columns of a table become a content row and category ids.
 
     Args:
         text_dim: width of the language vector, 0 = none.
@@ -41,6 +43,11 @@ class ContentSpec:
         """Columns of the content table."""
         return self.text_dim + 2 * len(self.numbers) + sum(self.vectors.values())
 
+    @property
+    def categories(self) -> int:
+        """Size of the vocabulary with id 0; 0 = none."""
+        return len(self.vocabulary) + 1 if self.vocabulary else 0
+
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
         return asdict(self)
@@ -59,7 +66,7 @@ class ContentSpec:
 
 @dataclass(frozen=True, eq=False)
 class ItemContent:
-    """The content of a whole catalogue by row (position + 1; row 0 is empty).
+    """The content of a whole catalogue (or of all users, all events) by row: position + 1; row 0 is empty.
 
     Args:
         spec: how it was made.
@@ -76,38 +83,57 @@ class ItemContent:
         """The language vectors, float32 `[items + 1, text_dim]`."""
         return self.table[:, : self.spec.text_dim]
 
+    @property
+    def vectors(self) -> np.ndarray:
+        """The language vectors and the vector columns side by side, float32 `[items + 1, …]`."""
+        numbers = 2 * len(self.spec.numbers)
+        return np.delete(self.table, slice(self.spec.text_dim, self.spec.text_dim + numbers), axis=1)
 
-def learn_content(dataset: Dataset, text_vectors: np.ndarray | None) -> ItemContent:
-    """Learns the spec from a dataset's items and applies it; text_vectors float32 `[items, text_dim]` or None."""
-    spec = _learn_spec(dataset.items, dataset.schema, 0 if text_vectors is None else text_vectors.shape[1])
-    return apply_spec(spec, dataset.items, text_vectors)
+
+def learn_content(
+    dataset: Dataset, text_vectors: np.ndarray | None, *, table: Literal["items", "users"] = "items"
+) -> ItemContent:
+    """Learns the spec from a table of a dataset and applies it; text_vectors float32 `[rows, text_dim]` or None."""
+    return learn_columns(getattr(dataset, table), dataset.schema.table(table), text_vectors)
 
 
-def apply_spec(spec: ContentSpec, items: pd.DataFrame, text_vectors: np.ndarray | None) -> ItemContent:
-    """The content of `items` (one row each) under a spec learned before."""
+def learn_columns(
+    rows: pd.DataFrame, roles: Mapping[str, Role], text_vectors: np.ndarray | None = None
+) -> ItemContent:
+    """Learns the spec from the columns that have a role and applies it."""
+    spec = _learn_spec(rows, roles, 0 if text_vectors is None else text_vectors.shape[1])
+    return apply_spec(spec, rows, text_vectors)
+
+
+def apply_spec(spec: ContentSpec, rows: pd.DataFrame, text_vectors: np.ndarray | None) -> ItemContent:
+    """The content of `rows` (one each) under a spec learned before."""
     blocks = [] if text_vectors is None else [text_vectors]
     for column, (mean, deviation) in spec.numbers.items():
-        values = items[column].to_numpy(np.float64)
+        values = rows[column].to_numpy(np.float64)
         known = ~np.isnan(values)
         blocks += [np.where(known, (values - mean) / deviation, 0.0)[:, None], known[:, None]]
-    blocks += [np.stack(items[column].to_list()) for column in spec.vectors]
-    table = np.concatenate(blocks, 1) if blocks else np.zeros((len(items), 0))
+    blocks += [np.stack(rows[column].to_list()) for column in spec.vectors]
+    table = np.concatenate(blocks, 1) if blocks else np.zeros((len(rows), 0))
     empty_row = np.zeros((1, table.shape[1]))
-    return ItemContent(
-        spec, np.concatenate([empty_row, table]).astype(np.float32), _category_ids(spec, items)
-    )
+    return ItemContent(spec, np.concatenate([empty_row, table]).astype(np.float32), _category_ids(spec, rows))
 
 
-def _learn_spec(items: pd.DataFrame, schema: Schema, text_dim: int) -> ContentSpec:
+def _learn_spec(rows: pd.DataFrame, roles: Mapping[str, Role], text_dim: int) -> ContentSpec:
+    def columns(wanted: Role) -> list[str]:
+        return [column for column, role in roles.items() if role == wanted]
+
     numbers = {}
-    for column in schema.columns("items", Role.NUMBER):
-        values = items[column].to_numpy(np.float64)
+    for column in columns(Role.NUMBER):
+        values = rows[column].to_numpy(np.float64)
         known = values[~np.isnan(values)]
         numbers[column] = (float(known.mean()), float(known.std()) or 1.0) if len(known) else (0.0, 1.0)
-    vectors = {column: len(items[column].iloc[0]) for column in schema.columns("items", Role.VECTOR)}
-    categorical = [*schema.columns("items", Role.CATEGORY), *schema.columns("items", Role.CATEGORICAL)]
+    vectors = {column: len(rows[column].iloc[0]) for column in columns(Role.VECTOR)}
+    categorical = [*columns(Role.CATEGORY), *columns(Role.CATEGORICAL)]
     tokens = {
-        f"{column}={value}" for column in categorical for values in items[column] for value in _values(values)
+        f"{column}={value}"
+        for column in categorical
+        for values in rows[column].unique()
+        for value in _values(values)
     }
     return ContentSpec(text_dim, numbers, vectors, tuple(categorical), tuple(sorted(tokens)))
 

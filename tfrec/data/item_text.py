@@ -12,7 +12,7 @@ import re
 import warnings
 from collections.abc import Mapping
 
-from tfrec.schema import Role, Schema
+from tfrec.schema import Role
 
 MULTI_VALUE = "|"
 SEPARATORS = re.compile(r"\s*(?:\|\s*)+")
@@ -25,10 +25,10 @@ WORD = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]|[^\s\u0e00-\u0eff\
 LIST_LITERAL = re.compile(r"\[\s*(['\"]).*\]|\[\s*\]", re.DOTALL)
 
 
-def text_columns(schema: Schema) -> list[str]:
-    """The columns of an item's text: text in file order, then the category, then categorical columns."""
-    roles = (Role.TEXT, Role.CATEGORY, Role.CATEGORICAL)
-    return [column for role in roles for column in schema.columns("items", role)]
+def text_columns(roles: Mapping[str, Role]) -> list[str]:
+    """The columns of a row's text: text in file order, then the category, then categorical columns."""
+    order = (Role.TEXT, Role.CATEGORY, Role.CATEGORICAL)
+    return [column for wanted in order for column, role in roles.items() if role == wanted]
 
 
 def item_text(values: Mapping[str, str]) -> str:

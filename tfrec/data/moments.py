@@ -22,18 +22,24 @@ class Moments:
         user: int32 `[moments]`.
         place: int64 `[moments]`; how many of the user's interactions lie before.
         row: int32 `[moments]`, the next item's row.
+        event: int32 `[moments]`, what came next as a row of the interactions table; by default -1, none of them.
     """
 
     user: np.ndarray
     place: np.ndarray
     row: np.ndarray
+    event: np.ndarray = None  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        if self.event is None:
+            object.__setattr__(self, "event", np.full(len(self.user), -1, np.int32))
 
     def __len__(self) -> int:
         return len(self.user)
 
     def take(self, chosen: np.ndarray | slice) -> "Moments":
         """Some of them."""
-        return Moments(self.user[chosen], self.place[chosen], self.row[chosen])
+        return Moments(self.user[chosen], self.place[chosen], self.row[chosen], self.event[chosen])
 
 
 def held_out(h: Histories) -> np.ndarray:
@@ -50,12 +56,12 @@ def held_out_moments(h: Histories, most: int, seed: int) -> Moments:
     chosen = np.flatnonzero(h.place >= np.repeat(h.lengths - held_out(h), h.lengths))
     if len(chosen) > most:
         chosen = np.sort(np.random.default_rng(seed).choice(chosen, most, replace=False))
-    return Moments(h.user[chosen], h.place[chosen], h.item[chosen] + 1)
+    return Moments(h.user[chosen], h.place[chosen], h.item[chosen] + 1, h.event[chosen])
 
 
 def moments_of(past: Histories, targets: Targets) -> Moments:
     """The moments just after each target user's `past`, with the targets as what came next."""
-    return Moments(targets.user, past.lengths[targets.user], targets.item + 1)
+    return Moments(targets.user, past.lengths[targets.user], targets.item + 1, targets.event)
 
 
 def history_rows(h: Histories, moments: Moments, length: int | None = None) -> np.ndarray:

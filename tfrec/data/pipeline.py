@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
 from tfrec.data.errors import DatasetError
-from tfrec.data.histories import Histories, training_windows
+from tfrec.data.histories import Histories, Windows, training_windows
+from tfrec.data.item_content import ItemContent
+from tfrec.data.user_side import Context
 
 BUCKETS = (4, 8, 16, 32, 64, 128, 256)
 
 
-def next_item_batches(h: Histories, length: int, events: int, seed: int) -> tf.data.Dataset:
+def next_item_batches(
+    h: Histories,
+    length: int,
+    events: int,
+    seed: int,
+    *,
+    start: bool = False,
+    context: ItemContent | None = None,
+) -> tf.data.Dataset:
     """Batches of `({"history": rows, "user": rows}, next rows)`, each int32 `[batch, longest]` and `[batch]` for users.
 
     Windows of about equal length share a batch, so that little of it is padding, and a batch holds about `events` of
@@ -22,25 +35,62 @@ def next_item_batches(h: Histories, length: int, events: int, seed: int) -> tf.d
         length: longest window, in events.
         events: the most events of a batch (one window at least).
         seed: of the shuffling.
+        start: whether a user's first event is something to predict as well: the next rows are `[batch, longest + 1]`,
+            and begin with it (0 in windows that begin later).
+        context: of the interactions; its rows for the next events are a further input `"context"`, a `Context` of
+            `[batch, next rows, …]`.
 
     Raises:
         DatasetError: when no user has two events, so that there is no step to learn.
     """
-    windows, users = training_windows(h, length)
-    if not len(windows):
+    windows = training_windows(h, length, least=1 if start else 2)
+    sizes = np.maximum(np.count_nonzero(windows.rows, axis=1), 2).astype(np.int32)
+    if not np.count_nonzero(windows.rows[:, 1:]):
         raise DatasetError(
             "`h` must hold a user with two events at least: there is no step to learn a next item from. Bring more "
             "interactions: of those that a split leaves for training, some user needs two."
         )
-    sizes = np.count_nonzero(windows, axis=1).astype(np.int32)
     bounds = [size for size in BUCKETS if size < length]
     batches = [max(1, events // size) for size in (*bounds, length)]
-    rows = tf.data.Dataset.from_tensor_slices((windows, users + 1, sizes))
-    rows = rows.shuffle(len(windows), seed=seed, reshuffle_each_iteration=True)
-    rows = rows.map(lambda window, user, size: (window[:size], user))
+    rows = tf.data.Dataset.from_tensor_slices({**_columns(windows, start, context), "size": sizes})
+    rows = rows.shuffle(len(sizes), seed=seed, reshuffle_each_iteration=True)
+    rows = rows.map(_cut)
     rows = rows.bucket_by_sequence_length(
-        lambda window, _: tf.shape(window)[0] - 1, [b + 1 for b in bounds], batches
+        lambda row: tf.shape(row["history"])[0], [b + 1 for b in bounds], batches
     )
-    return rows.map(lambda window, user: ({"history": window[:, :-1], "user": user}, window[:, 1:])).prefetch(
-        4
-    )
+    return rows.map(_example(context)).prefetch(4)
+
+
+def _columns(windows: Windows, start: bool, context: ItemContent | None) -> dict[str, np.ndarray]:
+    """What each window is asked and answers; `next` and `event` belong together."""
+    following, events = windows.rows, windows.events
+    if start:
+        following = following.copy()
+        following[~windows.is_first, 0] = 0
+    else:
+        following, events = following[:, 1:], events[:, 1:]
+    columns = {"history": windows.rows[:, :-1], "next": following, "user": windows.user + 1}
+    return columns if context is None else {**columns, "event": events}
+
+
+def _cut(row: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """A window without its padding; a history keeps one column at least."""
+    size = row.pop("size")
+    less = {"history": size - 1, "next": size - 1 + row["next"].shape[0] - row["history"].shape[0]}
+    less["event"] = less["next"]
+    return {name: values[: less[name]] if name in less else values for name, values in row.items()}
+
+
+def _example(
+    context: ItemContent | None,
+) -> Callable[[dict[str, tf.Tensor]], tuple[dict[str, Any], tf.Tensor]]:
+    """Splits batches in inputs and answers, and looks up the context of the events."""
+    tables = None if context is None else (tf.constant(context.table), tf.constant(context.category))
+
+    def example(row: dict[str, tf.Tensor]) -> tuple[dict[str, Any], tf.Tensor]:
+        inputs: dict[str, Any] = {"history": row["history"], "user": row["user"]}
+        if tables is not None:
+            inputs["context"] = Context(*(tf.gather(table, row["event"]) for table in tables))
+        return inputs, row["next"]
+
+    return example

@@ -25,10 +25,16 @@ class Targets:
     Args:
         user: int32 `[n]`, ascending, each user once.
         item: int32 `[n]`, positions.
+        event: int32 `[n]`, the row of the interactions table that each one is; by default -1, none of them.
     """
 
     user: np.ndarray
     item: np.ndarray
+    event: np.ndarray = None  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        if self.event is None:
+            object.__setattr__(self, "event", np.full(len(self.user), -1, np.int32))
 
     def __len__(self) -> int:
         return len(self.user)
@@ -160,7 +166,7 @@ def _checked_split(
 
 
 def _targets(h: Histories, rows: np.ndarray) -> Targets:
-    return Targets(h.user[rows], h.item[rows])
+    return Targets(h.user[rows], h.item[rows], h.event[rows])
 
 
 def _first_rows(first: np.ndarray, stop: np.ndarray) -> np.ndarray:

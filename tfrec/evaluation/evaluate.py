@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tfrec.data.histories import Histories
 from tfrec.data.splits import Targets
+from tfrec.data.user_side import NOTHING_MORE, Context, UserSide
 from tfrec.evaluation.baselines import item_words
 from tfrec.evaluation.document import metrics_document
 from tfrec.evaluation.metrics_file import METRICS_FILE, RANKS_FILE, REPORT_FILE, write_metrics, write_ranks
@@ -34,7 +35,7 @@ def evaluate(run: Run, on: Fit = "test") -> dict[str, Any]:
     """
     past, known, targets = run.past(on), run.known(on), run.targets(on)
     signatures, mask_seen = Funnel.from_run(run, on).signatures, run.config.data.repeats == "first"
-    stages = rank_stages(signatures, known, past, targets, mask_seen=mask_seen)
+    stages = rank_stages(signatures, known, past, targets, mask_seen=mask_seen, side=run.side)
     rivals = rank_rivals(
         known,
         targets,
@@ -64,7 +65,13 @@ def evaluate(run: Run, on: Fit = "test") -> dict[str, Any]:
 
 
 def rank_stages(
-    signatures: Signatures, known: Histories, past: Histories, targets: Targets, *, mask_seen: bool = True
+    signatures: Signatures,
+    known: Histories,
+    past: Histories,
+    targets: Targets,
+    *,
+    mask_seen: bool = True,
+    side: UserSide = NOTHING_MORE,
 ) -> dict[str, Ranking]:
     """The place of every target after each stage.
 
@@ -74,9 +81,10 @@ def rank_stages(
         past: histories that are masked.
         targets: what came next.
         mask_seen: whether `past` is masked.
+        side: what is known of the moments of the targets.
     """
     scores = {"retrieval": _retrieval, "ranking": _ranking, "reranking": _reranking}
-    asked = _Asked(signatures, known, past if mask_seen else None)
+    asked = _Asked(signatures, known, past if mask_seen else None, targets, side)
     return {
         name: rank_targets(_scorer(asked, score), targets, past, batch=BATCH, mask_seen=mask_seen)
         for name, score in scores.items()
@@ -86,14 +94,23 @@ def rank_stages(
 class _Asked:
     """Users' slates by their position, as the served graph makes them."""
 
-    def __init__(self, signatures: Signatures, known: Histories, masked: Histories | None) -> None:
-        self.masked = masked
+    def __init__(
+        self,
+        signatures: Signatures,
+        known: Histories,
+        masked: Histories | None,
+        targets: Targets,
+        side: UserSide,
+    ) -> None:
+        self.masked, self.side = masked, side
+        self.event = np.full(len(known), -1, np.int32)
+        self.event[targets.user] = targets.event
         self.recent = known.tail_rows(signatures.read.length)
         strength, k = signatures.config.reranking.diversity, signatures.config.export.k
 
         @tf.function(reduce_retracing=True, autograph=False)
-        def slate(user: tf.Tensor, recent: tf.Tensor, seen: tf.Tensor) -> Slate:
-            request = signatures.read.of_rows(user, recent, seen)
+        def slate(user: tf.Tensor, recent: tf.Tensor, seen: tf.Tensor, context: Context | None) -> Slate:
+            request = signatures.read.of_rows(user, recent, seen, context=context)
             blocked = signatures.slate.retriever.mask(seen)
             return signatures.slate(request, blocked, tf.fill(tf.shape(user), strength), k)
 
@@ -104,7 +121,9 @@ class _Asked:
         seen = np.zeros((len(rows), max(1, *map(len, rows))), np.int32)
         for line, row in zip(seen, rows, strict=True):
             line[: len(row)] = row
-        answer = self._slate(users.astype(np.int32) + 1, self.recent[users], seen)
+        answer = self._slate(
+            users.astype(np.int32) + 1, self.recent[users], seen, self.side.context_of(self.event[users])
+        )
         return Slate(*(part.numpy() for part in answer))
 
 

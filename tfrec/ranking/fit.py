@@ -11,6 +11,7 @@ from tfrec.config import RankingConfig
 from tfrec.data.histories import Histories
 from tfrec.data.item_content import ItemContent
 from tfrec.data.moments import Moments, history_rows
+from tfrec.data.user_side import NOTHING_MORE, Context, UserSide
 from tfrec.ranking.features import NAMES, PairFeatures
 from tfrec.ranking.losses import make_loss
 from tfrec.ranking.ranker import Ranker
@@ -72,6 +73,7 @@ def make_lists(
     candidates: int,
     length: int,
     mask_seen: bool = True,
+    side: UserSide = NOTHING_MORE,
 ) -> TrainingLists:
     """Asks the retriever at every moment, and keeps the lists that hold the answer.
 
@@ -82,11 +84,14 @@ def make_lists(
         candidates: list size.
         length: newest events read.
         mask_seen: whether the user's earlier items are left out of the list.
+        side: what is known of the moments.
     """
 
     @tf.function(reduce_retracing=True, autograph=False)
-    def ask(history: tf.Tensor, user: tf.Tensor, seen: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        scores = retriever.scores(history, user)
+    def ask(
+        history: tf.Tensor, user: tf.Tensor, seen: tf.Tensor, context: Context | None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        scores = retriever.scores(history, user, context)
         rows = retriever.best(scores, retriever.mask(seen), candidates).rows
         return rows, features(history, rows, evidence(scores, rows))
 
@@ -94,8 +99,13 @@ def make_lists(
     kept: list[tuple[np.ndarray, ...]] = []
     for first in range(0, max(1, len(moments)), BATCH):  # once also for none: the shapes are those of no list
         part = slice(first, first + BATCH)
-        seen = history_rows(full, moments.take(part)) if mask_seen else np.zeros((len(history[part]), 1), np.int32)
-        rows, values = (t.numpy() for t in ask(history[part], moments.user[part] + 1, seen))
+        seen = (
+            history_rows(full, moments.take(part))
+            if mask_seen
+            else np.zeros((len(history[part]), 1), np.int32)
+        )
+        context = side.context_of(moments.event[part])
+        rows, values = (t.numpy() for t in ask(history[part], moments.user[part] + 1, seen, context))
         answered = (rows == moments.row[part, None]).any(1)
         kept.append((values[answered], rows[answered], history[part][answered], moments.row[part][answered]))
     values, rows, history, answer = (np.concatenate(column) for column in zip(*kept, strict=True))

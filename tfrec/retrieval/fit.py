@@ -14,12 +14,18 @@ from tfrec.data.histories import Histories
 from tfrec.data.item_content import ItemContent
 from tfrec.data.pipeline import next_item_batches
 from tfrec.data.splits import Targets
+from tfrec.data.user_side import NOTHING_MORE, UserSide
+from tfrec.retrieval.blend import Blend
 from tfrec.retrieval.candidate_tower import CandidateTower
+from tfrec.retrieval.co_occurrence import neighbours
+from tfrec.retrieval.content_embedding import ContentEmbedding
+from tfrec.retrieval.content_tower import ContentTower
 from tfrec.retrieval.query_tower import QueryTower
 from tfrec.retrieval.two_tower import TwoTower
 from tfrec.retrieval.validation import FullCatalogueNdcg
 
 MONITOR = "val_ndcg@10"
+USER_ID_DROPOUT = 0.5
 
 log = logging.getLogger(__name__)
 
@@ -35,27 +41,39 @@ class LoggedEpochs(keras.callbacks.Callback):
         log.info("recall, epoch %d: %s (%.0f s)", epoch + 1, figures, time.perf_counter() - self.started)
 
 
-def build_two_tower(histories: Histories, content: ItemContent, config: RetrievalConfig) -> TwoTower:
+def build_two_tower(
+    histories: Histories, content: ItemContent, config: RetrievalConfig, side: UserSide = NOTHING_MORE
+) -> TwoTower:
     """An untrained, compiled model for a catalogue and its users."""
     items = len(content.table)
-    spec = content.spec
     candidate = CandidateTower(
         items,
         config.dim,
-        content_dim=spec.content_dim,
-        categories=len(spec.vocabulary) + 1 if spec.vocabulary else 0,
+        content_dim=content.spec.content_dim,
+        categories=content.spec.categories,
         slots=content.category.shape[1],
         id_dropout=config.id_dropout,
     )
     query = QueryTower(
-        len(histories) + 1 if config.user_id else 0,
         config.length,
         encoder=config.encoder,
         blocks=config.blocks,
         heads=config.heads,
         dropout=config.dropout,
+        user=_build_user_tower(len(histories) + 1, side.profile, config),
+        context=_build_context(side.context, config),
+        start=side.knows_more,
+        side_dropout=config.side_dropout,
     )
-    model = TwoTower(candidate, query, temperature=config.temperature, negatives=config.negatives)
+    model = TwoTower(
+        candidate,
+        query,
+        temperature=config.temperature,
+        negatives=config.negatives,
+        hard_negatives=config.hard_negatives,
+        streaming=config.frequency == "streaming",
+        blend=_build_blend(content, config),
+    )
     model.set_items(np.concatenate([[0], histories.counts(items - 1)]), content.table, content.category)
     optimizer = keras.optimizers.AdamW(
         config.learning_rate, weight_decay=config.weight_decay, global_clipnorm=5.0
@@ -63,6 +81,51 @@ def build_two_tower(histories: Histories, content: ItemContent, config: Retrieva
     model.compile(optimizer=optimizer, jit_compile=False)
     optimizer.build(model.trainable_variables)  # else the first step is traced twice, which takes seconds
     return model
+
+
+def _build_user_tower(
+    users: int, profile: ItemContent | None, config: RetrievalConfig
+) -> ContentTower | None:
+    if profile is None:
+        return ContentTower(users, config.dim, id_dropout=USER_ID_DROPOUT) if config.user_id else None
+    tower = ContentTower(
+        users,
+        config.dim,
+        ids=config.user_id,
+        content_dim=profile.spec.content_dim,
+        categories=profile.spec.categories,
+        slots=profile.category.shape[1],
+        id_dropout=USER_ID_DROPOUT,
+    )
+    tower.build()
+    tower.set_content(content=profile.table, category=profile.category)
+    return tower
+
+
+def _build_context(context: ItemContent | None, config: RetrievalConfig) -> ContentEmbedding | None:
+    if context is None:
+        return None
+    return ContentEmbedding(
+        config.dim, content_dim=context.spec.content_dim, categories=context.spec.categories
+    )
+
+
+def _build_blend(content: ItemContent, config: RetrievalConfig) -> Blend:
+    vectors = content.vectors
+    width = vectors.shape[1]
+    dim = min(config.content_dim, width)
+    blend = Blend(len(vectors), width=width if dim else 0, content_dim=dim, neighbours=config.neighbours)
+    if dim:
+        blend.set_content(vectors)
+    return blend
+
+
+def remember(model: TwoTower, histories: Histories) -> None:
+    """Tells a model which items appear together in `histories`, and which users have one."""
+    if model.query.user is not None:
+        model.query.user.set_warm(np.append(False, histories.lengths > 0))
+    matrix = histories.matrix(model.candidate.items - 1)
+    model.blend.set_neighbours(*neighbours(matrix, model.blend.neighbours))
 
 
 def fit_retrieval(
@@ -74,6 +137,7 @@ def fit_retrieval(
     valid: Targets | None = None,
     seen: Histories | None = None,
     epochs: int | None = None,
+    side: UserSide = NOTHING_MORE,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> tuple[TwoTower, int]:
     """Trains the two towers.
@@ -86,20 +150,22 @@ def fit_retrieval(
         valid: targets that decide when to stop; without them all epochs are run.
         seen: what validation masks, where that is more than `histories`.
         epochs: how many to run, where that is known already.
+        side: what is known of users and moments.
         callbacks: further ones, such as a progress bar.
 
     Returns:
         the model and the number of epochs that its weights have seen.
     """
     keras.utils.set_random_seed(seed)
-    model = build_two_tower(histories, content, config)
-    batches = next_item_batches(histories, config.length, config.batch_events, seed)
+    model = build_two_tower(histories, content, config, side)
+    batches = _batches(histories, config, side, seed)
     watch: list[keras.callbacks.Callback] = []
     if valid is not None and len(valid):
         stop = keras.callbacks.EarlyStopping(
             MONITOR, mode="max", patience=config.patience, restore_best_weights=True
         )
-        watch = [FullCatalogueNdcg(histories, valid, config.length, seen=seen), stop]
+        watch = [FullCatalogueNdcg(histories, valid, config.length, seen=seen, side=side), stop]
+    remember(model, histories)
     history = _fit(
         model, batches, epochs or most_epochs(histories, config), [*watch, LoggedEpochs(), *callbacks]
     )
@@ -114,15 +180,29 @@ def most_epochs(histories: Histories, config: RetrievalConfig) -> int:
     return max(1, min(config.epochs, round(config.steps / max(1.0, steps))))
 
 
-def catch_up(model: TwoTower, histories: Histories, config: RetrievalConfig, *, seed: int) -> None:
+def catch_up(
+    model: TwoTower,
+    histories: Histories,
+    config: RetrievalConfig,
+    *,
+    seed: int,
+    side: UserSide = NOTHING_MORE,
+) -> None:
     """Lets a trained model learn the newest events too: a few more epochs on longer histories.
 
     The vector space stays the one that the ranker has learned to read, which a new training would not give.
     """
     items = model.candidate.items
     model.set_counts(np.concatenate([[0], histories.counts(items - 1)]))
-    batches = next_item_batches(histories, config.length, config.batch_events, seed + 1)
+    remember(model, histories)
+    batches = _batches(histories, config, side, seed + 1)
     _fit(model, batches, config.catch_up_epochs, [LoggedEpochs()])
+
+
+def _batches(histories: Histories, config: RetrievalConfig, side: UserSide, seed: int) -> tf.data.Dataset:
+    return next_item_batches(
+        histories, config.length, config.batch_events, seed, start=side.knows_more, context=side.context
+    )
 
 
 def _fit(

@@ -6,6 +6,7 @@ from scipy.optimize import minimize
 
 from tfrec.data.histories import Histories
 from tfrec.data.moments import Moments, history_rows
+from tfrec.data.user_side import NOTHING_MORE, Context, UserSide
 from tfrec.retrieval.lookup import marked
 from tfrec.retrieval.two_tower import TwoTower
 
@@ -14,7 +15,15 @@ COLD_SHARE = 0.2
 IMPOSSIBLE = np.float32(-1e9)
 
 
-def fit_gains(model: TwoTower, full: Histories, moments: Moments, *, mask_seen: bool, seed: int) -> None:
+def fit_gains(
+    model: TwoTower,
+    full: Histories,
+    moments: Moments,
+    *,
+    mask_seen: bool,
+    seed: int,
+    side: UserSide = NOTHING_MORE,
+) -> None:
     """Sets the gains of `model.blend` to those that make the next items most likely among the catalogue.
 
     At most `MOMENTS` moments are asked, against at most `POOL` items drawn uniformly, which leaves the estimate
@@ -27,6 +36,7 @@ def fit_gains(model: TwoTower, full: Histories, moments: Moments, *, mask_seen: 
         moments: of `full`; those whose next item has no interaction yet are left out.
         mask_seen: whether a user's earlier items cannot come back.
         seed: of what is drawn.
+        side: what is known of the moments.
     """
     rng = np.random.default_rng(seed)
     warm = np.flatnonzero(model.candidate.warm.numpy())
@@ -34,7 +44,7 @@ def fit_gains(model: TwoTower, full: Histories, moments: Moments, *, mask_seen: 
     if not len(kept):
         return
     pool = np.sort(rng.permutation(warm)[:POOL]).astype(np.int32)
-    experts, possible = _experts(model, full, moments.take(kept), pool, mask_seen)
+    experts, possible = _experts(model, full, moments.take(kept), pool, mask_seen, side)
     impossible = np.where(possible, np.float32(0), IMPOSSIBLE)
     experts, unknown = experts[..., :-1], experts[..., [-1, 1, -1]]
     gains = most_likely(experts, impossible, first=[1.0, 0.0, 0.0])
@@ -72,7 +82,7 @@ def most_likely(experts: np.ndarray, offset: np.ndarray, *, first: list[float]) 
 
 
 def _experts(
-    model: TwoTower, full: Histories, moments: Moments, pool: np.ndarray, mask_seen: bool
+    model: TwoTower, full: Histories, moments: Moments, pool: np.ndarray, mask_seen: bool, side: UserSide
 ) -> tuple[np.ndarray, np.ndarray]:
     """What each of `EXPERTS`, and behaviour by inherited vectors, says of the next item (column 0) and of the pool:
     `[moments, 1 + pool, experts + 1]`; and which of these were possible, bool `[moments, 1 + pool]`."""
@@ -84,9 +94,9 @@ def _experts(
 
     @tf.function(reduce_retracing=True, autograph=False)
     def ask(
-        history: tf.Tensor, user: tf.Tensor, row: tf.Tensor, seen: tf.Tensor
+        history: tf.Tensor, user: tf.Tensor, row: tf.Tensor, seen: tf.Tensor, context: Context | None
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        queries = model.query_vectors(history, user) / temperature
+        queries = model.query_vectors(history, user, context) / temperature
         pairs = [(queries, vectors), (blend.pooled(history), blend.content.value), (queries, inherited)]
         behaviour, content, unknown = (tf.matmul(q, c, transpose_b=True) for q, c in pairs)
         every = tf.stack([behaviour, content, blend.co_occurrence(history), unknown], -1)
@@ -104,7 +114,8 @@ def _experts(
             if mask_seen
             else np.zeros((len(history[part]), 1), np.int32)
         )
-        answer = ask(history[part], moments.user[part] + 1, moments.row[part], seen)
+        context = side.context_of(moments.event[part])
+        answer = ask(history[part], moments.user[part] + 1, moments.row[part], seen, context)
         experts.append(answer[0].numpy())
         possible.append(answer[1].numpy())
     return np.concatenate(experts), np.concatenate(possible)

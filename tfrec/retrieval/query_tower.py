@@ -1,10 +1,13 @@
-"""The user side: what the history says after each of its events, and the user's own embedding."""
+"""The user side: what the history says after each of its events, who the user is, and the moment of asking."""
 
 from typing import Any
 
 import keras
 from keras import ops
 
+from tfrec.data.user_side import Context
+from tfrec.retrieval.content_embedding import ContentEmbedding
+from tfrec.retrieval.content_tower import ContentTower
 from tfrec.retrieval.history_encoder import make_encoder
 
 Tensor = Any
@@ -12,54 +15,114 @@ Tensor = Any
 
 @keras.saving.register_keras_serializable(package="tfrec")
 class QueryTower(keras.layers.Layer):
-    """History vectors and a user row → one query vector after every event.
+    """History, user and context → one query vector after every event: `history + user + context`.
 
     Args:
-        users: rows of the user table, row 0 (nobody in particular) included; 0 = no user embedding.
         length: longest history, in events.
         encoder: "transformer", "lstm" or "mean".
         blocks, heads: size of the encoder.
-        dropout: in the input, the encoder and on the user embedding.
+        dropout: in the input and the encoder.
+        user: rows of users (id, profile) → vectors; None = all users are alike.
+        context: the moment of what comes next → vector; None = all moments are alike.
+        start: whether there is a query before the first event too, learned, so that a user without any event gets an
+            answer by profile and context.
+        side_dropout: how often training hides the user or the moment, so that a query without them is normal.
     """
 
     def __init__(
         self,
-        users: int,
         length: int,
         *,
         encoder: str = "transformer",
         blocks: int = 2,
         heads: int = 2,
         dropout: float = 0.2,
+        user: ContentTower | None = None,
+        context: ContentEmbedding | None = None,
+        start: bool = False,
+        side_dropout: float = 0.1,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.users, self.length, self.encoder = users, length, encoder
-        self.blocks, self.heads, self.dropout = blocks, heads, dropout
+        self.length, self.encoder, self.blocks, self.heads = length, encoder, blocks, heads
+        self.dropout, self.user, self.context, self.start = dropout, user, context, start
+        self.side_dropout = side_dropout
         same = {"dtype": self.dtype_policy}
         self.history = make_encoder(encoder, length, blocks=blocks, heads=heads, dropout=dropout, **same)
         self.drop = keras.layers.Dropout(dropout, **same)
         self.normalise = keras.layers.LayerNormalization(**same)
-        self.user_drop = keras.layers.Dropout(0.5, noise_shape=(None, 1), **same)
+        self.seed_generator = keras.random.SeedGenerator()
 
     def build(self, shape: tuple[Any, ...]) -> None:
-        for layer in (self.history, self.normalise):
-            layer.build(shape)
-        if self.users:
-            self.user_embedding = self.add_weight(
-                shape=(self.users, shape[-1]), initializer="zeros", name="user_embedding"
-            )
+        sides = [layer for layer in (self.user, self.context) if layer is not None]
+        for layer in (self.history, self.normalise, *sides):
+            if not layer.built:
+                layer.build(shape)
+        if self.start:
+            self.first = self.add_weight(shape=(shape[-1],), initializer="zeros", name="first")
         self.built = True
 
-    def call(self, x: Tensor, present: Tensor, user: Tensor | None = None, training: bool = False) -> Tensor:
-        """x `[batch, length, dim]`, present bool `[batch, length]`, user int32 `[batch]` → `[batch, length, dim]`."""
+    def call(
+        self,
+        x: Tensor,
+        present: Tensor,
+        user: Tensor | None = None,
+        context: Context | None = None,
+        training: bool = False,
+    ) -> Tensor:
+        """The query after every event, and with `start` the one before the first in front of them.
+
+        Args:
+            x: `[batch, length, dim]`, vectors of the events.
+            present: bool `[batch, length]`, True = an event.
+            user: int32 `[batch]`, 0 or None = unknown.
+            context: of what comes after each event (with `start`, first of what comes first), `[batch, queries, …]`;
+                `[batch, 1, …]` is one moment for all. None = unknown.
+
+        Returns:
+            `[batch, queries, dim]`, queries = length, or length + 1 with `start`.
+        """
         x = self.history(self.drop(x, training=training), present=present, training=training)
         x = self.normalise(x)
-        if self.users:
-            own = self.user_drop(ops.take(self.user_embedding, user, axis=0), training=training)
-            x = x + own[:, None, :]
+        if self.start:
+            first = ops.broadcast_to(ops.cast(self.first, x.dtype), (ops.shape(x)[0], 1, x.shape[-1]))
+            x = ops.concatenate([first, x], axis=1)
+        if self.user is not None and user is not None:
+            x = x + self._hidden(self.user(user[:, None], training=training), training)
+        if self.context is not None and context is not None:
+            x = x + self._hidden(self.context(*context), training)
         return x
 
+    def last(self, present: Tensor) -> Tensor:
+        """Which query is the newest, int32 `[batch]`, of histories with `present` bool `[batch, length]`."""
+        events = ops.sum(ops.cast(present, "int32"), axis=1)
+        return events if self.start else ops.maximum(events - 1, 0)
+
+    def knows(self, user: Tensor, context: Context | None) -> Tensor:
+        """Whether there is anything to go by without any event, bool `[batch]`: a profile, or the moment's context."""
+        known = ops.zeros_like(user, dtype="bool")
+        if self.start and self.user is not None:
+            known |= self.user.is_described(user)
+        if self.start and self.context is not None and context is not None:
+            known |= ops.any(ops.not_equal(context.content, 0.0), axis=-1)
+            known |= ops.any(ops.not_equal(context.category, 0), axis=-1)
+        return known
+
+    def _hidden(self, vectors: Tensor, training: bool) -> Tensor:
+        if not (training and self.side_dropout):
+            return vectors
+        kept = keras.random.uniform(ops.shape(vectors)[:-1], seed=self.seed_generator) >= self.side_dropout
+        return vectors * ops.cast(kept, vectors.dtype)[..., None]
+
     def get_config(self) -> dict[str, Any]:
-        names = ("users", "length", "encoder", "blocks", "heads", "dropout")
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+        names = ("length", "encoder", "blocks", "heads", "dropout", "start", "side_dropout")
+        sides = {
+            name: keras.saving.serialize_keras_object(getattr(self, name)) for name in ("user", "context")
+        }
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}, **sides}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "QueryTower":
+        for name in ("user", "context"):
+            config[name] = keras.saving.deserialize_keras_object(config[name])
+        return cls(**config)

@@ -7,7 +7,9 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from tfrec.retrieval import sampling
+from tfrec.data.user_side import Context
+from tfrec.retrieval import replicas, sampling
+from tfrec.retrieval.blend import Blend
 from tfrec.retrieval.candidate_tower import CandidateTower
 from tfrec.retrieval.query_tower import QueryTower
 from tfrec.retrieval.tfrs import retrieval_loss
@@ -19,13 +21,18 @@ Tensor = Any
 class TwoTower(keras.Model):
     """Next-item recall: after every event of a history, the vector of the next item should be the nearest.
 
-    Training input: `{"history": int32 [batch, length], "user": int32 [batch]}` and the next rows int32
-    `[batch, length]` (0 = nothing to predict). Histories start in column 0 and are padded with 0 at the right.
+    Training input: `{"history": int32 [batch, length], "user": int32 [batch]}`, perhaps a `"context"` (of the next
+    events), and the next rows int32 `[batch, length]` (0 = nothing to predict; with a query tower that has a `start`
+    one more, the first event, in front). Histories start in column 0 and are padded with 0 at the right.
 
     Args:
         candidate, query: the towers.
         temperature: logits are inner products divided by it.
         negatives: uniform negatives of a step; at least the catalogue's size = the exact full softmax.
+        hard_negatives: further negatives of a step, those that its queries like best among some drawn uniformly. They
+            are not drawn at random, so that logQ does not correct for them: a bias towards the head of the ranking.
+        streaming: whether the frequency of items is estimated from the batches, where `set_counts` cannot know it.
+        blend: the experts that answer beside the towers once these are trained; None = none.
     """
 
     def __init__(
@@ -35,11 +42,16 @@ class TwoTower(keras.Model):
         *,
         temperature: float = 1.0,
         negatives: int = 1024,
+        hard_negatives: int = 0,
+        streaming: bool = False,
+        blend: Blend | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.candidate, self.query = candidate, query
-        self.temperature, self.negatives = temperature, negatives
+        self.blend = blend or Blend(candidate.items)
+        self.temperature, self.negatives, self.hard_negatives = temperature, negatives, hard_negatives
+        self.streaming = sampling.StreamingFrequency(candidate.items) if streaming else None
         self.seed_generator = keras.random.SeedGenerator()
         if not candidate.built:
             candidate.build(None)
@@ -62,7 +74,7 @@ class TwoTower(keras.Model):
     def set_counts(self, counts: np.ndarray) -> None:
         """Tell how often each row occurs in training, int `[items]`: for logQ, and for which items have an id part."""
         self.frequency.assign(counts / max(1, counts.sum()))
-        self.candidate.warm.assign((counts > 0).astype("float32"))
+        self.candidate.set_warm(counts > 0)
         self.train_function = None  # the pool of negatives is a constant of the training graph
 
     def call(self, inputs: dict[str, Tensor], training: bool = False) -> Tensor:
@@ -70,14 +82,24 @@ class TwoTower(keras.Model):
         history = inputs["history"]
         vectors = self.candidate(history, training=training)
         return self.query(
-            vectors, present=ops.not_equal(history, 0), user=inputs.get("user"), training=training
+            vectors,
+            present=ops.not_equal(history, 0),
+            user=inputs.get("user"),
+            context=inputs.get("context"),
+            training=training,
         )
 
-    def query_vectors(self, history: Tensor, user: Tensor | None = None) -> Tensor:
-        """The query vector after the last event: int32 `[batch, length]`, `[batch]` → `[batch, dim]`."""
-        last = ops.maximum(ops.sum(ops.cast(ops.not_equal(history, 0), "int32"), axis=1) - 1, 0)
-        every = self({"history": history} if user is None else {"history": history, "user": user})
-        return ops.squeeze(ops.take_along_axis(every, last[:, None, None], axis=1), axis=1)
+    def query_vectors(
+        self, history: Tensor, user: Tensor | None = None, context: Context | None = None
+    ) -> Tensor:
+        """The query vector after the last event: int32 `[batch, length]`, `[batch]`, `[batch, …]` → `[batch, dim]`."""
+        inputs = {"history": history}
+        if user is not None:
+            inputs["user"] = user
+        if context is not None:
+            inputs["context"] = Context(*(part[:, None] for part in context))
+        last = self.query.last(ops.not_equal(history, 0))
+        return ops.squeeze(ops.take_along_axis(self(inputs), last[:, None, None], axis=1), axis=1)
 
     def item_vectors(self, block: int = 8192) -> Tensor:
         """The vectors of all rows, float32 `[items, dim]`, computed `block` rows at a time."""
@@ -95,15 +117,16 @@ class TwoTower(keras.Model):
         sample_weight: Any = None,
         training: bool = True,
     ) -> Tensor:
-        """Mean softmax loss over the events that have a next one; `sample_weight` is not used."""
+        """Mean softmax loss over the events that have a next one, on all replicas; `sample_weight` is not used."""
         present = tf.not_equal(y, 0)
-        queries, positives = (
-            tf.cast(tf.boolean_mask(y_pred, present), tf.float32),
-            tf.boolean_mask(y, present),
-        )
+        queries = tf.cast(tf.boolean_mask(y_pred, present), tf.float32)
+        own = tf.boolean_mask(y, present)
+        positives = tf.concat([own, replicas.of_others(own)], 0)
         with tf.init_scope():
             pool = tf.constant(np.flatnonzero(self.candidate.warm.numpy()), tf.int32)
-        negatives = sampling.uniform_negatives(pool, self.negatives, self.seed_generator.next())
+        if self.streaming is not None and training:
+            self.streaming.update(positives)
+        negatives = self._negatives(pool, queries, own)
         rows = tf.concat([positives, negatives], 0)
         candidates = tf.cast(self.candidate(rows, training=training), tf.float32)
         if sampling.is_exact(pool.shape[0], self.negatives):
@@ -111,26 +134,47 @@ class TwoTower(keras.Model):
             loss = self._exact_loss(queries, candidates, candidate_sampling_probability=share)
         else:
             share = sampling.mixed_probability(
-                rows, self.frequency.value, tf.size(positives), self.negatives, pool.shape[0]
+                self._expected(rows, tf.size(positives)), tf.size(positives), self.negatives, pool.shape[0]
             )
             loss = self._sampled_loss(
                 queries, candidates, candidate_sampling_probability=share, candidate_ids=rows
             )
         return loss / tf.maximum(tf.cast(tf.size(positives), tf.float32), 1.0)
 
+    def _negatives(self, pool: Tensor, queries: Tensor, positives: Tensor) -> Tensor:
+        """Uniform negatives, the whole pool where it is small, and hard ones."""
+        uniform = sampling.uniform_negatives(pool, self.negatives, self.seed_generator.next())
+        if not self.hard_negatives or sampling.is_exact(pool.shape[0], self.negatives):
+            return uniform
+        drawn = sampling.uniform_negatives(
+            pool, sampling.HARD_FROM * self.hard_negatives, self.seed_generator.next()
+        )
+        vectors = tf.cast(self.candidate(drawn), tf.float32)
+        count = min(self.hard_negatives, drawn.shape[0])
+        return tf.concat([uniform, sampling.hardest(queries, vectors, drawn, positives, count)], 0)
+
+    def _expected(self, rows: Tensor, positives: Tensor) -> Tensor:
+        """How often each of rows int32 `[n]` is expected among so many positives: float32 `[n]`."""
+        if self.streaming is not None:
+            return self.streaming(rows)
+        return tf.cast(positives, tf.float32) * tf.gather(self.frequency.value, rows)
+
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "candidate": keras.saving.serialize_keras_object(self.candidate),
             "query": keras.saving.serialize_keras_object(self.query),
+            "blend": keras.saving.serialize_keras_object(self.blend),
             "temperature": self.temperature,
             "negatives": self.negatives,
+            "hard_negatives": self.hard_negatives,
+            "streaming": self.streaming is not None,
         }
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> "TwoTower":
-        towers = {
+        layers = {
             name: keras.saving.deserialize_keras_object(config.pop(name), custom_objects)
-            for name in ("candidate", "query")
+            for name in ("candidate", "query", "blend")
         }
-        return cls(**towers, **config)
+        return cls(**layers, **config)

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tfrec.data.histories import Histories
 from tfrec.data.splits import Targets
+from tfrec.data.user_side import NOTHING_MORE, Context, UserSide
 from tfrec.retrieval.two_tower import TwoTower
 
 BATCH = 256
@@ -21,13 +22,20 @@ class FullCatalogueNdcg(keras.callbacks.Callback):
         targets: one held-out item for each of some users.
         length: newest events read.
         seen: what is masked, where that is more than `histories`.
+        side: what is known of users and of the moments of the targets.
     """
 
     def __init__(
-        self, histories: Histories, targets: Targets, length: int, *, seen: Histories | None = None
+        self,
+        histories: Histories,
+        targets: Targets,
+        length: int,
+        *,
+        seen: Histories | None = None,
+        side: UserSide = NOTHING_MORE,
     ) -> None:
         super().__init__()
-        self.targets, self.seen = targets, seen or histories
+        self.targets, self.seen, self.side = targets, seen or histories, side
         self.history = histories.tail_rows(length)[targets.user]
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -44,6 +52,7 @@ class FullCatalogueNdcg(keras.callbacks.Callback):
                 vectors,
                 self.history[part],
                 self.targets.user[part] + 1,
+                self.side.context_of(self.targets.event[part]),
                 self.targets.item[part] + 1,
                 self._seen(part),
             )
@@ -62,11 +71,12 @@ def _gains(
     vectors: tf.Tensor,
     history: tf.Tensor,
     user: tf.Tensor,
+    context: Context | None,
     target: tf.Tensor,
     seen: tf.Tensor,
 ) -> tf.Tensor:
     """1 / log2(rank + 2) where the target is among the ten best, else 0: float32 `[batch]`."""
-    scores = tf.matmul(model.query_vectors(history, user), vectors, transpose_b=True)
+    scores = tf.matmul(model.query_vectors(history, user, context), vectors, transpose_b=True)
     own = tf.gather(scores, target, batch_dims=1)[:, None]
     line = tf.broadcast_to(tf.range(tf.shape(seen)[0])[:, None], tf.shape(seen))
     better = tf.cast(scores >= own, tf.float32)

@@ -46,8 +46,8 @@ def test_interactions_are_coded_in_stable_time_order():
 def test_users_follow_user_ids():
     users = pd.DataFrame({"user_id": [3, 1, 9, 1], "country": ["NL", "DE", "FR", "XX"]})
     dataset = make_dataset(*tables([[1, "a", 1], [2, "a", 2], [3, "b", 3]]), users)
-    assert dataset.user_ids.tolist() == ["1", "2", "3"]
-    assert dataset.users["country"].tolist() == ["DE", "", "NL"]
+    assert dataset.user_ids.tolist() == ["1", "2", "3", "9"]
+    assert dataset.users["country"].tolist() == ["DE", "", "NL", "FR"]
     assert dataset.report.counts == {
         "duplicate users": 1,
         "users without an interaction": 1,

@@ -52,6 +52,9 @@ def test_histories_agree_with_a_loop_over_the_table(dataset, repeats):
     assert (h.item.dtype, h.start.dtype, h.time.dtype) == (np.int32, np.int64, np.float64)
     assert all((np.diff(h.time[a:b]) >= 0).all() for a, b in pairwise(h.start))
     assert h.has_repeats() == (repeats == "keep")
+    rows = dataset.interactions.iloc[h.event]
+    assert rows["item_id"].tolist() == dataset.item_ids[h.item].tolist()
+    assert rows["user_id"].tolist() == dataset.user_ids[h.user].tolist()
 
 
 def test_an_unknown_way_with_repeats_is_refused(dataset):
@@ -120,11 +123,11 @@ def test_tails_are_rows_with_zeros_at_the_right(sequences, length):
 
 @given(SEQUENCES, st.integers(1, 6))
 def test_every_step_is_in_exactly_one_window(sequences, length):
-    windows, users = training_windows(flat(sequences), length)
-    assert windows.shape == (len(users), length + 1)
+    windows = training_windows(flat(sequences), length)
+    assert windows.rows.shape == windows.events.shape == (len(windows.user), length + 1)
     steps = [
         (user, a, b)
-        for user, window in zip(users.tolist(), windows.tolist(), strict=True)
+        for user, window in zip(windows.user.tolist(), windows.rows.tolist(), strict=True)
         for a, b in pairwise(window)
         if b
     ]
@@ -132,9 +135,27 @@ def test_every_step_is_in_exactly_one_window(sequences, length):
 
 
 def test_the_newest_window_is_full_and_the_oldest_short():
-    windows, users = training_windows(flat([[0, 1, 2, 3, 4], [5], [6, 7]]), 3)
-    assert windows.tolist() == [[1, 2, 0, 0], [2, 3, 4, 5], [7, 8, 0, 0]]
-    assert users.tolist() == [0, 0, 2]
+    windows = training_windows(flat([[0, 1, 2, 3, 4], [5], [6, 7]]), 3)
+    assert windows.rows.tolist() == [[1, 2, 0, 0], [2, 3, 4, 5], [7, 8, 0, 0]]
+    assert windows.user.tolist() == [0, 0, 2]
+    assert windows.is_first.tolist() == [True, False, True]
+
+
+def test_a_first_item_may_be_a_window_of_its_own():
+    windows = training_windows(flat([[0, 1, 2], [], [5]]), 2, least=1)
+    assert windows.rows.tolist() == [[1, 2, 3], [6, 0, 0]]
+    assert windows.is_first.tolist() == [True, True]
+
+
+@given(SEQUENCES, st.integers(1, 4), st.lists(st.booleans(), min_size=ITEMS, max_size=ITEMS))
+def test_events_stay_with_their_items_through_every_cut(sequences, length, hidden):
+    """An event is a row of the table; here row r holds the item `table[r]`."""
+    whole = flat(sequences)
+    table = whole.item
+    cut = whole.without(np.array(hidden)).head(whole.lengths - 1)
+    assert table[cut.event].tolist() == cut.item.tolist()
+    windows = training_windows(cut, length)
+    np.testing.assert_array_equal(np.r_[0, table + 1][windows.events], windows.rows)
 
 
 def test_a_window_without_a_step_is_refused():

@@ -51,7 +51,7 @@ def test_text_comes_before_category_before_categorical():
         "plot": Role.TEXT,
         "isbn": Role.IGNORE,
     }
-    assert text_columns(Schema(items=items)) == ["title", "plot", "genres", "brand"]
+    assert text_columns(Schema(items=items).items) == ["title", "plot", "genres", "brand"]
 
 
 def test_non_empty_values_are_joined():

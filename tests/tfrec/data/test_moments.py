@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from tfrec.data.histories import Histories
+from tfrec.data.moments import Moments, held_out, held_out_moments, history_rows, moments_of
 from tfrec.data.splits import Targets
-from tfrec.data.moments import Moments, held_out, history_rows, moments_of, held_out_moments
 
 LENGTHS = [0, 1, 2, 3, 10, 11, 25, 150]
 

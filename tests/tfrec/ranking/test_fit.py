@@ -7,8 +7,8 @@ import tensorflow as tf
 from tfrec.config import RankingConfig
 from tfrec.data.histories import Histories
 from tfrec.data.item_content import ContentSpec, ItemContent
-from tfrec.ranking.fit import MASKED, TrainingLists, build_pair_features, fit_ranker, make_lists
 from tfrec.data.moments import Moments, held_out_moments
+from tfrec.ranking.fit import MASKED, TrainingLists, build_pair_features, fit_ranker, make_lists
 from tfrec.ranking.losses import make_loss
 from tfrec.retrieval.candidate_tower import CandidateTower
 from tfrec.retrieval.query_tower import QueryTower

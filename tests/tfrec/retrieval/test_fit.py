@@ -76,11 +76,11 @@ def test_what_is_built_fits_the_catalogue():
     model = build_two_tower(histories, content, config(user_id=True, negatives=7, temperature=0.5))
     tower = model.candidate
     assert (tower.items, tower.dim, tower.categories, tower.slots) == (RING + 2, 8, 3, 1)
-    assert (model.query.users, model.negatives, model.temperature) == (USERS + 1, 7, 0.5)
+    assert (model.query.user.rows, model.negatives, model.temperature) == (USERS + 1, 7, 0.5)
     np.testing.assert_array_equal(tower.content, content.table)
     np.testing.assert_array_equal(tower.category, content.category)
     np.testing.assert_array_equal(tower.warm, [0, *[1] * RING, 0])
-    assert build_two_tower(histories, content, config()).query.users == 0
+    assert build_two_tower(histories, content, config()).query.user is None
 
 
 def test_catching_up_learns_what_is_new(trained):

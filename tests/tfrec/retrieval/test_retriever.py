@@ -17,7 +17,7 @@ HISTORY, USER = np.array([[3, 1, 0], [7, 0, 0]], np.int32), np.array([0, 0], np.
 @pytest.fixture(scope="module")
 def retriever() -> Retriever:
     tower = CandidateTower(ITEMS, 8)
-    model = TwoTower(tower, QueryTower(0, 3, blocks=1), temperature=0.5)
+    model = TwoTower(tower, QueryTower(3, blocks=1), temperature=0.5)
     model.set_counts(np.arange(ITEMS))
     tower.id_embedding.assign(tf.random.stateless_normal([ITEMS, 8], [0, 1]))
     return Retriever(model)
@@ -61,7 +61,7 @@ def test_evidence_where_all_scores_are_equal():
 def test_a_model_in_mixed_precision_is_searched_in_float32(retriever):
     tower, query = (
         CandidateTower(ITEMS, 8, dtype="mixed_float16"),
-        QueryTower(0, 3, blocks=1, dtype="mixed_float16"),
+        QueryTower(3, blocks=1, dtype="mixed_float16"),
     )
     half = TwoTower(tower, query, temperature=0.5, dtype="mixed_float16")
     half.set_weights(retriever.model.get_weights())

@@ -32,8 +32,8 @@ def test_multiplicity_is_the_share_of_equal_rows():
 
 
 def test_mixed_probability_by_hand():
-    frequency = tf.constant([0.0, 0.5, 0.3, 0.2])
-    share = sampling.mixed_probability(tf.constant([2, 1, 3]), frequency, tf.constant(4), 6, 3)
+    expected = 4 * tf.constant([0.3, 0.5, 0.2])
+    share = sampling.mixed_probability(expected, tf.constant(4), 6, 3)
     # 4 draws by frequency and 6 uniform ones from 3 items: (4 · f + 6 / 3) / 10
     np.testing.assert_allclose(share, [(4 * 0.3 + 2) / 10, (4 * 0.5 + 2) / 10, (4 * 0.2 + 2) / 10], rtol=1e-6)
 
@@ -41,10 +41,28 @@ def test_mixed_probability_by_hand():
 @pytest.mark.parametrize(("in_batch", "negatives"), [(1, 1), (32, 8), (5, 500)])
 def test_the_shares_of_a_catalogue_add_up_to_1(in_batch, negatives):
     rng = np.random.default_rng(0)
-    frequency = np.concatenate([[0], rng.dirichlet(np.ones(40))]).astype(np.float32)
-    rows = tf.range(1, 41)
-    shares = sampling.mixed_probability(rows, tf.constant(frequency), tf.constant(in_batch), negatives, 40)
+    expected = in_batch * rng.dirichlet(np.ones(40)).astype(np.float32)
+    shares = sampling.mixed_probability(tf.constant(expected), tf.constant(in_batch), negatives, 40)
     np.testing.assert_allclose(tf.reduce_sum(shares), 1, rtol=1e-5)
+
+
+def test_the_hardest_are_those_that_some_query_likes_best():
+    queries = tf.constant([[1.0, 0.0], [0.0, 1.0]])
+    vectors = tf.constant([[3.0, 0.0], [0.0, 2.0], [1.0, 1.0], [-1.0, -1.0]])
+    rows = tf.constant([5, 6, 7, 8])
+    assert sampling.hardest(queries, vectors, rows, tf.constant([1, 2]), 2).numpy().tolist() == [5, 6]
+    # its own positive is no negative of a query; the other query likes row 5 less than row 7
+    assert sampling.hardest(queries, vectors, rows, tf.constant([5, 2]), 2).numpy().tolist() == [6, 7]
+
+
+def test_the_streaming_estimate_finds_how_often_items_come():
+    frequency = sampling.StreamingFrequency(4, rate=0.02)
+    rng = np.random.default_rng(0)
+    share = np.array([0.0, 0.8, 0.25, 0.05])
+    for _ in range(2000):
+        frequency.update(tf.constant(np.flatnonzero(rng.random(4) < share), tf.int32))
+    np.testing.assert_allclose(frequency(tf.constant([1, 2, 3])), share[1:], rtol=0.35)
+    assert frequency(tf.constant([0])).numpy()[0] == pytest.approx(1 / 100)
 
 
 def softmax_loss(logits: np.ndarray, target: int) -> float:

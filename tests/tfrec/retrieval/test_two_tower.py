@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tests.layer_checks import check_layer, randomize
 from tfrec.retrieval.candidate_tower import CandidateTower
+from tfrec.retrieval.content_tower import ContentTower
 from tfrec.retrieval.query_tower import QueryTower
 from tfrec.retrieval.two_tower import TwoTower
 
@@ -22,7 +23,8 @@ INPUTS = {"history": HISTORY, "user": USER}
 def two_tower(*, users: int = USERS, temperature: float = 1.0, negatives: int = 1000, **options) -> TwoTower:
     """A model with a content part, without any randomness in training but that of the sampling."""
     candidate = CandidateTower(ITEMS, DIM, content_dim=3, categories=4, slots=2, id_dropout=0.0, **options)
-    query = QueryTower(users, LENGTH, blocks=1, dropout=0.0, **options)
+    user = ContentTower(users, DIM, id_dropout=0.0, **options) if users else None
+    query = QueryTower(LENGTH, blocks=1, dropout=0.0, user=user, side_dropout=0.0, **options)
     model = TwoTower(candidate, query, temperature=temperature, negatives=negatives, **options)
     rng = np.random.default_rng(0)
     counts = rng.integers(1, 50, ITEMS)

@@ -36,7 +36,7 @@ def targets(histories) -> Targets:
 @pytest.fixture(scope="module")
 def model(histories) -> TwoTower:
     tower = CandidateTower(ITEMS + 1, 8)
-    model = TwoTower(tower, QueryTower(0, LENGTH, blocks=1))
+    model = TwoTower(tower, QueryTower(LENGTH, blocks=1))
     model.set_counts(np.r_[0, histories.counts(ITEMS)])
     vectors = tf.random.stateless_normal([ITEMS + 1, 8], [0, 1]).numpy()
     vectors[20:24] = vectors[19]  # equal vectors are ties, which count against the model
