@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from tfrec.data.cleaning import CleaningReport, report_of, seconds
 from tfrec.data.errors import DatasetError
+from tfrec.data.item_text import MULTI_VALUE
 from tfrec.schema import Role
 
 STRINGS = (Role.TEXT, Role.CATEGORY, Role.CATEGORICAL)
 
 
-def as_role(values: pd.Series, role: Role, table: str) -> tuple[pd.Series, CleaningReport]:
+def as_role(
+    values: pd.Series, role: Role, table: str, *, width: int | None = None
+) -> tuple[pd.Series, CleaningReport]:
     """The column in the form of its role, and what was odd about it.
 
     Text and categories are strings ("" where missing), numbers float64 (NaN; times as unix seconds), vectors
@@ -24,10 +28,11 @@ def as_role(values: pd.Series, role: Role, table: str) -> tuple[pd.Series, Clean
         values: the column, with the ids of its rows as index.
         role: what it is to be.
         table: for messages.
+        width: of vectors; None = that of the first one.
 
     Raises:
-        DatasetError: vectors under another role, or a vector with NaN or of another length than the first,
-            with the row number and id.
+        DatasetError: vectors under another role, or a vector with NaN or of another width, with the row number
+            and id.
     """
     where = f"{table}.{values.name}"
     if role in (*STRINGS, Role.NUMBER) and _holds_arrays(values):
@@ -39,7 +44,7 @@ def as_role(values: pd.Series, role: Role, table: str) -> tuple[pd.Series, Clean
     if role == Role.NUMBER:
         return _numbers(values, where)
     if role == Role.VECTOR:
-        return _vectors(values, where)
+        return _vectors(values, where, width)
     return values, CleaningReport()
 
 
@@ -56,11 +61,11 @@ def _numbers(values: pd.Series, where: str) -> tuple[pd.Series, CleaningReport]:
     return numbers, report_of((f"{where}: not a number", (filled & numbers.isna()).sum(), "taken as missing"))
 
 
-def _vectors(values: pd.Series, where: str) -> tuple[pd.Series, CleaningReport]:
+def _vectors(values: pd.Series, where: str, width: int | None) -> tuple[pd.Series, CleaningReport]:
     """Row numbers in messages count from 1, without the rows that cleaning dropped."""
     rows = [f"{where}, row {row} ({id_!r})" for row, id_ in enumerate(values.index, start=1)]
     vectors = [_vector(value, row) for value, row in zip(values, rows, strict=True)]
-    width = next((len(vector) for vector in vectors if vector is not None), None)
+    width = width or next((len(vector) for vector in vectors if vector is not None), None)
     if width is None:
         raise DatasetError(
             f"{where}: no row holds a vector. Give the column the role 'ignore' in schema.yaml."
@@ -75,16 +80,22 @@ def _vectors(values: pd.Series, where: str) -> tuple[pd.Series, CleaningReport]:
 
 
 def _vector(value: object, where: str) -> np.ndarray | None:
-    """One row's vector: an array, a list, or a JSON list from a csv; None where there is none."""
+    """One row's vector: an array, a list, a JSON list from a csv, or "1|2" (what a list of integers is read as); None
+    where there is none."""
     if value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value)):
         return None
     try:
-        vector = np.asarray(json.loads(value) if isinstance(value, str) else value, np.float32)
+        vector = np.asarray(_listed(value) if isinstance(value, str) else value, np.float32)
     except (ValueError, TypeError) as error:
         raise DatasetError(f"{where}: expected a list of numbers. Received: {str(value)[:60]!r}.") from error
     if vector.ndim != 1 or not vector.size or not np.isfinite(vector).all():
         raise DatasetError(f"{where}: expected a list of finite numbers. Received: {str(value)[:60]!r}.")
     return vector
+
+
+def _listed(value: str) -> list[Any]:
+    listed: list[Any] = json.loads(value) if value.lstrip().startswith("[") else value.split(MULTI_VALUE)
+    return listed
 
 
 def _holds_arrays(values: pd.Series) -> bool:

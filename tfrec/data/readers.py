@@ -34,6 +34,13 @@ def read_table(folder: Path, name: str) -> pd.DataFrame:
     path = find_table(folder, name)
     if path is None:
         raise DatasetError(f"{folder}: no {name}.parquet and no {name}.csv. Put one of them there.")
+    return read_file(path, name)
+
+
+def read_file(path: Path, name: str) -> pd.DataFrame:
+    """Reads a .csv or .parquet file as the table `name`; errors as in `read_table`."""
+    if path.suffix not in (".csv", ".parquet") or not path.is_file():
+        raise DatasetError(f"{path}: no such file that ends in .parquet or .csv.")
     try:
         return plain_table(_read_csv(path) if path.suffix == ".csv" else _read_parquet(path), name)
     except DatasetError as error:

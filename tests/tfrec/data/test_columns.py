@@ -70,6 +70,19 @@ def test_a_wrong_vector_is_refused_with_its_row(second, words):
     assert words in str(error.value)
 
 
+def test_a_vector_may_have_been_written_as_integers():
+    vectors, _ = as_role(column(["1|2", "[3, 4]", [5, 6]]), Role.VECTOR, "items")
+    np.testing.assert_array_equal(np.stack(vectors), [[1, 2], [3, 4], [5, 6]])
+
+
+def test_the_width_of_vectors_may_be_known_beforehand():
+    """New items have that of their catalogue, even where all of them have none."""
+    nothing, _ = as_role(column([None, None]), Role.VECTOR, "items", width=3)
+    np.testing.assert_array_equal(np.stack(nothing), np.zeros((2, 3)))
+    with pytest.raises(DatasetError, match=r"row 1 \('i0'\): expected a vector of 3 numbers. Received: 2."):
+        as_role(column([np.array([1.0, 2.0])]), Role.VECTOR, "items", width=3)
+
+
 def test_a_vector_column_without_vectors_is_refused():
     with pytest.raises(DatasetError, match="no row holds a vector"):
         as_role(column([None, None]), Role.VECTOR, "items")
