@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+import numpy as np
 import tensorflow as tf
 import yaml
 
@@ -28,12 +29,15 @@ from benchmarks.peers.environment import DEFAULT_HOME, ask, peer_python
 from benchmarks.peers.vectors import Vectors
 from tfrec.config import Config, load_config
 from tfrec.data.dataset import load_dataset
-from tfrec.data.histories import Histories, histories
+from tfrec.data.histories import histories
 from tfrec.data.item_content import ItemContent, learn_content
+from tfrec.data.moments import moments_of
 from tfrec.data.splits import Split, split
+from tfrec.data.user_side import NOTHING_MORE, UserSide, learn_user_side
 from tfrec.evaluation.baselines import BASELINES, LeftOutError
 from tfrec.evaluation.protocol import Score, batch_for, measure, rank_targets
 from tfrec.retrieval.fit import fit_retrieval
+from tfrec.retrieval.gains import fit_gains
 from tfrec.retrieval.retriever import Retriever
 from tfrec.retrieval.two_tower import TwoTower
 from tfrec.text.cache import encode_cached
@@ -59,12 +63,13 @@ class Task(NamedTuple):
     Attributes:
         split: histories and targets.
         items: size of the catalogue.
-        content: what is known of items, for models that read.
+        content, side: what is known of items, and of users and moments, for models that read.
     """
 
     split: Split
     items: int
     content: ItemContent
+    side: UserSide = NOTHING_MORE
 
     def measure(self, score: Score) -> Row:
         """The figures of a model that was fitted on `split.refit`."""
@@ -77,9 +82,10 @@ def load_task(source: str, config: Config) -> tuple[Task, dict[str, Any]]:
     dataset = load_dataset(source)
     encoder = load_encoder(config)
     vectors = None if encoder is None else encode_cached(encoder, dataset.item_texts(), progress=True)
-    parts = split(histories(dataset))
+    whole = histories(dataset)
+    side = learn_user_side(dataset, whole, None, time=config.retrieval.time)
     facts = {"name": dataset.name, "fingerprint": dataset.fingerprint(), "split": "last-out"}
-    return Task(parts, len(dataset.item_ids), learn_content(dataset, vectors)), facts
+    return Task(split(whole), len(dataset.item_ids), learn_content(dataset, vectors), side), facts
 
 
 def baseline_row(name: str, task: Task) -> Row:
@@ -94,21 +100,32 @@ def baseline_row(name: str, task: Task) -> Row:
 
 
 def train_recall(task: Task, config: Config) -> tuple[TwoTower, Row]:
-    """Our retrieval stage alone: epochs by validation, then a fit on everything before the test interaction."""
+    """Our retrieval stage alone: epochs and gains by validation, then a fit on all before the test interaction."""
+    parts, content, options = task.split, task.content, {"seed": config.seed, "side": task.side}
     started = time.perf_counter()
-    parts, settings = task.split, config.retrieval
-    _, epochs = fit_retrieval(parts.train, task.content, settings, seed=config.seed, valid=parts.valid)
+    search, epochs = fit_retrieval(parts.train, content, config.retrieval, valid=parts.valid, **options)
+    fit_gains(search, parts.refit, moments_of(parts.train, parts.valid), mask_seen=True, **options)
     searched = time.perf_counter()
-    model, _ = fit_retrieval(parts.refit, task.content, settings, seed=config.seed, epochs=epochs)
+    model, _ = fit_retrieval(parts.refit, content, config.retrieval, epochs=epochs, **options)
     seconds = time.perf_counter() - searched
-    return model, {"epochs": epochs, "seconds": seconds, "search_seconds": searched - started}
+    gains = [weight.numpy() for weight in (search.blend.gains, search.blend.cold_gains)]
+    model.blend.set_gains(*gains)
+    facts = {"epochs": epochs, "seconds": seconds, "search_seconds": searched - started}
+    return model, {**facts, "gains": [part.tolist() for part in gains]}
 
 
-def recall_score(model: TwoTower, known: Histories, length: int) -> Score:
-    """Scores of the catalogue for users by number, float32 `[users, items]`."""
-    retriever, recent = Retriever(model), known.tail_rows(length)
+def recall_score(model: TwoTower, task: Task) -> Score:
+    """Scores of the catalogue for test users by number, float32 `[users, items]`."""
+    known, targets = task.split.refit, task.split.test
+    retriever, recent = Retriever(model), known.tail_rows(model.query.length)
+    event = np.full(len(known), -1, np.int32)
+    event[targets.user] = targets.event
     scores = tf.function(retriever.scores, reduce_retracing=True, autograph=False)
-    return lambda users: scores(tf.constant(recent[users]), tf.constant(users + 1)).numpy()[:, 1:]
+
+    def score(users: np.ndarray) -> np.ndarray:
+        return scores(recent[users], users + 1, task.side.context_of(event[users])).numpy()[:, 1:]
+
+    return score
 
 
 def our_row(task: Task, config: Config, seeds: int) -> Row:
@@ -116,7 +133,7 @@ def our_row(task: Task, config: Config, seeds: int) -> Row:
     runs = []
     for seed in range(config.seed, config.seed + seeds):
         model, facts = train_recall(task, config.model_copy(update={"seed": seed}))
-        figures = task.measure(recall_score(model, task.split.refit, config.retrieval.length))
+        figures = task.measure(recall_score(model, task))
         runs.append({"seed": seed, **figures, **facts})
     settings = {"text": config.text.model_dump(), "retrieval": config.retrieval.model_dump()}
     return {**mean_of(runs), "settings": settings, "runs": runs}
