@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 import grpc
@@ -151,10 +151,17 @@ class AsyncClient:
         return await self._hold(self._dialogue.retrieve(Query(user_id, **conditions), k))
 
     async def rank(
-        self, user_id: str, candidates: Sequence[str], *, history: Sequence[str] = (), query_text: str = ""
+        self,
+        user_id: str,
+        candidates: Sequence[str],
+        *,
+        history: Sequence[str] = (),
+        query_text: str = "",
+        context: Mapping[str, str | float] = {},
     ) -> list[float]:
         """As Client.rank."""
-        return await self._hold(self._dialogue.rank(Query(user_id, history, query_text), candidates))
+        query = Query(user_id, history, query_text, context=context)
+        return await self._hold(self._dialogue.rank(query, candidates))
 
     async def embed_text(self, texts: Sequence[str]) -> list[list[float]]:
         """As Client.embed_text."""

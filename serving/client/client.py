@@ -1,6 +1,6 @@
 """The synchronous client. It knows the contract of the exported model, not the model."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from serving.client.dialogue import Dialogue, Talk
@@ -57,10 +57,11 @@ class Client:
         exclude: Sequence[str] = (),
         allow_category: Sequence[str] = (),
         diversity: float | None = None,
+        context: Mapping[str, str | float] = {},
         k: int = 10,
     ) -> list[Recommendation]:
         """At most `k` items, the best first. The arguments are those of Query."""
-        query = Query(user_id, history, query_text, exclude, allow_category, diversity)
+        query = Query(user_id, history, query_text, exclude, allow_category, diversity, context)
         return self.recommend_batch([query], k=k)[0]
 
     def recommend_batch(self, queries: Sequence[Query], *, k: int = 10) -> list[list[Recommendation]]:
@@ -75,17 +76,25 @@ class Client:
         query_text: str = "",
         exclude: Sequence[str] = (),
         allow_category: Sequence[str] = (),
+        context: Mapping[str, str | float] = {},
         k: int = 200,
     ) -> list[ScoredItem]:
         """At most `k` candidates of the first stage, the best first."""
-        query = Query(user_id, history, query_text, exclude, allow_category)
+        query = Query(user_id, history, query_text, exclude, allow_category, context=context)
         return self._hold(self._dialogue.retrieve(query, k))
 
     def rank(
-        self, user_id: str, candidates: Sequence[str], *, history: Sequence[str] = (), query_text: str = ""
+        self,
+        user_id: str,
+        candidates: Sequence[str],
+        *,
+        history: Sequence[str] = (),
+        query_text: str = "",
+        context: Mapping[str, str | float] = {},
     ) -> list[float]:
         """The ranking score of each candidate, in the order given; the lowest float for an unknown one."""
-        return self._hold(self._dialogue.rank(Query(user_id, history, query_text), candidates))
+        query = Query(user_id, history, query_text, context=context)
+        return self._hold(self._dialogue.rank(query, candidates))
 
     def embed_text(self, texts: Sequence[str]) -> list[list[float]]:
         """The language vector of each text."""

@@ -5,6 +5,7 @@ Each method is a generator that yields the calls it needs and is sent their resp
 result.
 """
 
+import math
 from collections.abc import Generator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
@@ -14,6 +15,8 @@ from serving.client.results import Query, Recommendation, ScoredItem, Signature,
 
 _STATES = {number: name for name, number in wire.State.items()}
 _DTYPES = {number: name[3:].lower() for name, number in wire.DataType.items()}
+
+_CONTEXT, _TIME = "context_", "time"  # how the inputs for a moment are called
 
 Result = TypeVar("Result")
 
@@ -45,7 +48,8 @@ class Dialogue:
         """One list for each query, at most `k` long."""
         if not queries:
             return []
-        outputs = yield from self._predict("recommend", _conditions(queries, k), len(queries))
+        inputs = _conditions(queries, k) | (yield from self._moments("recommend", queries))
+        outputs = yield from self._predict("recommend", inputs, len(queries))
         columns = [codec.rows_of(outputs[name]) for name in Recommendation.__dataclass_fields__]
         return [
             [Recommendation(*values) for values in list(zip(*row, strict=True))[:k] if values[0]]
@@ -56,6 +60,7 @@ class Dialogue:
         """At most `k` candidates of the first stage."""
         inputs = _conditions([query], k)
         inputs.pop("diversity", None)
+        inputs |= yield from self._moments("retrieve", [query])
         outputs = yield from self._predict("retrieve", inputs, 1)
         (ids,), (scores,) = codec.rows_of(outputs["item_id"]), codec.rows_of(outputs["score"])
         return [ScoredItem(*pair) for pair in list(zip(ids, scores, strict=True))[:k] if pair[0]]
@@ -64,6 +69,7 @@ class Dialogue:
         """The ranking score of each candidate."""
         inputs = _person([query])
         inputs["candidates"] = codec.string_rows([candidates])
+        inputs |= yield from self._moments("rank", [query])
         outputs = yield from self._predict("rank", inputs, 1)
         (scores,) = codec.rows_of(outputs["score"])
         return scores[1 : 1 + len(candidates)]  # column 0 belongs to the leading ""
@@ -121,6 +127,23 @@ class Dialogue:
             known = self._signatures = (response.model_spec.version.value, found.signature_def)
         return known[1]
 
+    def _moments(self, signature: str, queries: Sequence[Query]) -> Talk[dict[str, Any]]:
+        """The context of each query as the inputs that the model has for it."""
+        names = sorted({name for query in queries for name in query.context})
+        if not names:
+            return {}
+        taken = (yield from self.signature_defs())[signature].inputs
+        inputs = {}
+        for name in names:
+            key = _TIME if name == _TIME and _TIME in taken else _CONTEXT + name
+            if key not in taken:
+                known = [
+                    key.removeprefix(_CONTEXT) for key in sorted(taken) if key.startswith((_CONTEXT, _TIME))
+                ]
+                raise ValueError(f"the model knows the context {known}. Received: {name!r}.")
+            inputs[key] = _moment([query.context.get(name) for query in queries], taken[key])
+        return inputs
+
     def _predict(self, signature: str, inputs: Mapping[str, Any], rows: int) -> Talk[Mapping[str, Any]]:
         request = wire.PredictRequest(model_spec=self._spec(signature), inputs=inputs)
         signatures = yield from self.signature_defs()
@@ -165,6 +188,14 @@ def _conditions(queries: Sequence[Query], k: int) -> dict[str, Any]:
             )
         inputs["diversity"] = codec.floats([query.diversity or 0.0 for query in queries])
     return inputs
+
+
+def _moment(values: Sequence[str | float | None], info: Any) -> Any:
+    if info.dtype == wire.DataType["DT_STRING"]:
+        return codec.strings(["" if value is None else str(value) for value in values])
+    return codec.tensor(
+        info.dtype, [len(values)], [math.nan if value is None else float(value) for value in values]
+    )
 
 
 def _column(value: Any, info: Any) -> Any:

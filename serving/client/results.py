@@ -15,6 +15,8 @@ class Query:
         exclude: item ids that must not be returned.
         allow_category: only items of one of these categories; empty means all.
         diversity: 0 to 1; None means the model's default.
+        context: the moment of asking, by context column ({"device": "tv"}), and "time" in unix seconds where
+            the model uses it; what is left out is not known.
     """
 
     user_id: str = ""
@@ -23,6 +25,7 @@ class Query:
     exclude: Sequence[str] = ()
     allow_category: Sequence[str] = ()
     diversity: float | None = None
+    context: Mapping[str, str | float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
