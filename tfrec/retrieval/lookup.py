@@ -32,10 +32,10 @@ def marked(rows: tf.Tensor, items: int) -> tf.Tensor:
     batch = tf.shape(rows)[0]
     rows = tf.concat([tf.zeros([batch, 1], rows.dtype), rows], 1)
     line = tf.broadcast_to(tf.range(batch)[:, None], tf.shape(rows))
-    cells = tf.reshape(line * items + rows, [-1])
-    return tf.reshape(
-        tf.math.unsorted_segment_max(tf.ones_like(cells), cells, batch * items) > 0, [batch, items]
-    )
+    # int64: batch × items may be more than an int32 counts
+    places = tf.cast(tf.stack([line, rows], -1), tf.int64)
+    shape = tf.stack([tf.cast(batch, tf.int64), items])
+    return tf.scatter_nd(places, tf.ones_like(rows, tf.bool), shape)
 
 
 @keras.saving.register_keras_serializable(package="tfrec")
@@ -54,7 +54,7 @@ class UserMemory(keras.layers.Layer):
             shape=(users + 1,), initializer="zeros", dtype="int64", trainable=False, name="start"
         )
         self.rows = self.add_weight(
-            shape=(events,), initializer="zeros", dtype="int32", trainable=False, name="rows"
+            shape=(events + 1,), initializer="zeros", dtype="int32", trainable=False, name="rows"
         )
         self.built = True
 
@@ -63,7 +63,7 @@ class UserMemory(keras.layers.Layer):
         """From the `start` int64 `[users + 1]` and `item` int32 `[events]` (positions) of `Histories`."""
         memory = cls(len(start), len(items))
         memory.start.assign(np.concatenate([[0], start]))
-        memory.rows.assign(items + 1)
+        memory.rows.assign(np.append(items + 1, 0))
         return memory
 
     def call(self, user: tf.Tensor) -> tf.Tensor:
@@ -72,8 +72,7 @@ class UserMemory(keras.layers.Layer):
         length = tf.gather(self.start.value, user + 1) - start
         column = tf.range(tf.reduce_max(length))
         flat = tf.where(column < length[:, None], start[:, None] + column, self.events)
-        rows = tf.concat([self.rows.value, [0]], 0)
-        return tf.gather(rows, flat)
+        return tf.gather(self.rows.value, flat)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "users": self.users, "events": self.events}

@@ -79,7 +79,7 @@ class TestUserMemory:
         def make(**options) -> UserMemory:
             memory = UserMemory(4, 5, **options)
             memory.start.assign([0, *self.START])
-            memory.rows.assign(self.ITEM + 1)
+            memory.rows.assign([*self.ITEM + 1, 0])
             return memory
 
         check_layer(make, (np.array([3, 1], np.int32),), (2, 3), tmp_path)
