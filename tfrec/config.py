@@ -60,6 +60,15 @@ class RetrievalConfig(_Stage):
         ge=0,
         description="principal components of language (and other) vectors by which items are alike; 0 = not used",
     )
+    lexical_dim: int = Field(
+        256,
+        ge=0,
+        description="dimensions of the words of items (TF-IDF, latent semantic analysis); 0 = not used",
+    )
+    new_item_boost: float = Field(
+        1.0,
+        description="what is added to the score of an item without interactions, in nats: the will to explore",
+    )
     neighbours: int = Field(
         100, ge=0, description="items that appear in the same histories, kept for each item; 0 = not used"
     )
@@ -67,6 +76,7 @@ class RetrievalConfig(_Stage):
     time: bool = Field(
         False, description="whether hour, weekday and the time since the event before are part of a query"
     )
+    interests: int = Field(1, ge=1, le=16, description="query vectors of a user, for several tastes at once")
     side_dropout: float = Field(
         0.1,
         ge=0,
@@ -78,10 +88,13 @@ class RetrievalConfig(_Stage):
         1024, ge=1, description="uniform negatives a step; the catalogue's size or more = full softmax"
     )
     hard_negatives: int = Field(
-        0, ge=0, description="negatives a step that its queries like best among eight times as many drawn uniformly"
+        0,
+        ge=0,
+        description="negatives a step that its queries like best among eight times as many drawn uniformly",
     )
     frequency: Literal["counted", "streaming"] = Field(
-        "counted", description="how often items are positives (logQ): counted beforehand or estimated from the batches"
+        "counted",
+        description="how often items are positives (logQ): counted beforehand or estimated from the batches",
     )
     learning_rate: float = Field(1e-3, gt=0)
     schedule: Literal["constant", "cosine"] = Field(

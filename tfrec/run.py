@@ -4,6 +4,7 @@ RUN/run.json            what was trained on what: dataset, fingerprint, seconds,
 RUN/config.yaml         the settings
 RUN/items.parquet       the catalogue; RUN/users.parquet the known users
 RUN/content.npz         content tables; RUN/profile.npz and RUN/context.npz those of users and moments, where known
+RUN/lexical.npz         the space of words that item texts were placed in
 RUN/histories.npz       the split
 RUN/valid/, RUN/test/   the stages of the two fits
 RUN/evaluation/         written by `tfrec evaluate`
@@ -26,6 +27,7 @@ from tfrec.config import Config, load_config
 from tfrec.data.dataset import Dataset
 from tfrec.data.histories import Histories
 from tfrec.data.item_content import ContentSpec, ItemContent
+from tfrec.data.lexical import LexicalSpace
 from tfrec.data.splits import Split, Targets
 from tfrec.data.user_side import NOTHING_MORE, UserSide
 from tfrec.schema import Schema
@@ -138,6 +140,12 @@ class Run:
         return _load_content(self.folder / "content.npz")
 
     @cached_property
+    def words(self) -> LexicalSpace:
+        """The space that item texts were placed in by their words."""
+        with np.load(self.folder / "lexical.npz") as file:
+            return LexicalSpace(file["words"], file["table"])
+
+    @cached_property
     def side(self) -> UserSide:
         """What is known of users and moments."""
         paths = {name: self.folder / f"{name}.npz" for name in SIDES}
@@ -176,9 +184,17 @@ class Run:
         return self.split.valid if fit == "valid" else self.split.test
 
     def save_inputs(
-        self, content: ItemContent, split: Split, hidden: np.ndarray, side: UserSide = NOTHING_MORE
+        self,
+        content: ItemContent,
+        words: LexicalSpace,
+        split: Split,
+        hidden: np.ndarray,
+        side: UserSide = NOTHING_MORE,
     ) -> None:
-        """Writes content tables and split."""
+        """Writes content tables, the space of words and the split."""
+        _replace(
+            self.folder / "lexical.npz", lambda path: np.savez(path, words=words.words, table=words.table)
+        )
         for name, known in (("content", content), *((name, getattr(side, name)) for name in SIDES)):
             if known is not None:
                 _save_content(self.folder / f"{name}.npz", known)
@@ -247,13 +263,15 @@ class Run:
 def _save_content(path: Path, content: ItemContent) -> None:
     spec = json.dumps(content.spec.to_dict())
     arrays: dict[str, Any] = {"table": content.table, "category": content.category}
+    if content.lexical is not None:
+        arrays["lexical"] = content.lexical
     _replace(path, lambda aside: np.savez(aside, spec=spec, **arrays))
 
 
 def _load_content(path: Path) -> ItemContent:
     with np.load(path) as file:
         spec = ContentSpec.from_dict(json.loads(str(file["spec"])))
-        return ItemContent(spec, file["table"], file["category"])
+        return ItemContent(spec, file["table"], file["category"], file.get("lexical"))
 
 
 def _replace(path: Path, write: Callable[[Path], Any]) -> None:

@@ -15,7 +15,8 @@ import tensorflow as tf
 from tfrec.config import Config
 from tfrec.data.dataset import Dataset
 from tfrec.data.histories import Histories, histories
-from tfrec.data.item_content import ItemContent, learn_content
+from tfrec.data.item_content import ItemContent, learn_content, with_words
+from tfrec.data.lexical import LexicalSpace
 from tfrec.data.moments import Moments, held_out, held_out_moments
 from tfrec.data.splits import Targets, hidden_items, split
 from tfrec.data.user_side import NOTHING_MORE, UserSide, learn_user_side
@@ -50,10 +51,12 @@ def train(dataset: Dataset, config: Config, out: str | Path) -> Run:
         tf.config.experimental.enable_op_determinism()
     encoder = load_encoder(config)
     content = learn_content(dataset, _text_vectors(dataset, encoder))
+    words = LexicalSpace.learn(dataset.item_texts(), config.retrieval.lexical_dim)
+    content = with_words(content, words, dataset.item_texts())
     whole = histories(dataset, config.data.repeats)
     side = learn_user_side(dataset, whole, _profile_vectors(dataset, encoder), time=config.retrieval.time)
     hidden = hidden_items(len(dataset.item_ids), config.data.hide_items, config.seed)
-    run.save_inputs(content, split(whole, config.data.split), hidden, side)
+    run.save_inputs(content, words, split(whole, config.data.split), hidden, side)
     fits: tuple[Fit, ...] = ("valid", "test")
     for name in fits:
         if not run.has_stages(name):
@@ -111,7 +114,8 @@ def fit(
     )
     moments = held_out_moments(known, config.ranking.lists, config.seed)
     mask_seen = config.data.repeats == "first"
-    fit_gains(two_tower, known, moments, mask_seen=mask_seen, seed=config.seed, side=side)
+    boost = config.retrieval.new_item_boost
+    fit_gains(two_tower, known, moments, mask_seen=mask_seen, boost=boost, seed=config.seed, side=side)
     ranker = _fit_ranking(two_tower, earlier, known, moments, content, config, side)
     catch_up(two_tower, known, config.retrieval, seed=config.seed, side=side)
     return Stages(two_tower, ranker, epochs)

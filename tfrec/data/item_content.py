@@ -6,8 +6,8 @@ columns, categories.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -15,6 +15,7 @@ import pandas as pd
 
 from tfrec.data.dataset import Dataset
 from tfrec.data.item_text import MULTI_VALUE
+from tfrec.data.lexical import LexicalSpace
 from tfrec.schema import Role
 
 SLOTS = 16
@@ -72,11 +73,13 @@ class ItemContent:
         spec: how it was made.
         table: float32 `[items + 1, content_dim]`; its first `text_dim` columns are the language vector.
         category: int32 `[items + 1, slots]`, vocabulary ids, 0 = none.
+        lexical: float32 `[items + 1, …]`, the words as vectors (`LexicalSpace`); None = not used.
     """
 
     spec: ContentSpec
     table: np.ndarray
     category: np.ndarray
+    lexical: np.ndarray | None = None
 
     @property
     def language(self) -> np.ndarray:
@@ -88,6 +91,12 @@ class ItemContent:
         """The language vectors and the vector columns side by side, float32 `[items + 1, …]`."""
         numbers = 2 * len(self.spec.numbers)
         return np.delete(self.table, slice(self.spec.text_dim, self.spec.text_dim + numbers), axis=1)
+
+
+def with_words(content: ItemContent, space: LexicalSpace, texts: Sequence[str]) -> ItemContent:
+    """The content of items, and the words of their texts."""
+    vectors = space(texts)
+    return replace(content, lexical=np.concatenate([np.zeros((1, vectors.shape[1]), np.float32), vectors]))
 
 
 def learn_content(

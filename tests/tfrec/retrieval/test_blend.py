@@ -16,10 +16,10 @@ COLD = [4, 9]
 @pytest.fixture
 def blend():
     rng = np.random.default_rng(0)
-    blend = Blend(ITEMS, width=WIDTH, content_dim=WIDTH, neighbours=NEAR)
-    vectors = rng.normal(size=(ITEMS, WIDTH)).astype(np.float32)
+    blend = Blend(ITEMS, width=WIDTH, content_dim=WIDTH, lexical_dim=2, neighbours=NEAR)
+    vectors = rng.normal(size=(ITEMS, WIDTH + 2)).astype(np.float32)
     vectors[0] = 0
-    blend.set_content(vectors)
+    blend.learn_content(vectors[:, :WIDTH], vectors[:, WIDTH:])
     blend.set_neighbours(rng.integers(1, ITEMS, (ITEMS, NEAR)), rng.random((ITEMS, NEAR)))
     blend.set_gains(GAINS, COLD_GAINS)
     return blend
@@ -106,4 +106,4 @@ def test_a_reload_keeps_tables_and_gains(blend, towers, tmp_path):
     _, candidates, warm = towers
     np.testing.assert_array_equal(other.candidates(candidates, warm), blend.candidates(candidates, warm))
     np.testing.assert_array_equal(other.co_occurrence(HISTORY), blend.co_occurrence(HISTORY))
-    np.testing.assert_array_equal(other.space.projection, blend.space.projection)
+    np.testing.assert_array_equal(other.projection, blend.projection)
