@@ -101,7 +101,8 @@ def baseline_row(name: str, task: Task) -> Row:
 
 def train_recall(task: Task, config: Config) -> tuple[TwoTower, Row]:
     """Our retrieval stage alone: epochs and gains by validation, then a fit on all before the test interaction."""
-    parts, content, options = task.split, task.content, {"seed": config.seed, "side": task.side}
+    parts, content = task.split, task.content
+    options: dict[str, Any] = {"seed": config.seed, "side": task.side}
     started = time.perf_counter()
     search, epochs = fit_retrieval(parts.train, content, config.retrieval, valid=parts.valid, **options)
     fit_gains(search, parts.refit, moments_of(parts.train, parts.valid), mask_seen=True, **options)

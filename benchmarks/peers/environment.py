@@ -61,6 +61,6 @@ def read_message(path: Path | str) -> tuple[dict[str, Any], dict[str, np.ndarray
     return json.loads(str(arrays.pop("facts"))), arrays
 
 
-def write_message(path: Path | str, facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+def write_message(path: Path | str, facts: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
     """Facts (as JSON) and arrays into one .npz file."""
     np.savez(path, facts=np.array(json.dumps(facts)), **arrays)
