@@ -36,7 +36,7 @@ class ContentGraph:
             elif role == Role.NUMBER:
                 specs[column] = tf.TensorSpec([None], tf.float32, column)
             elif role == Role.VECTOR:
-                specs[column] = tf.TensorSpec([None, self.spec.vectors[column]], tf.float32, column)
+                specs[column] = tf.TensorSpec([None, self.spec.vectors[column][0]], tf.float32, column)
         return specs
 
     def text(self, columns: Mapping[str, tf.Tensor], batch: tf.Tensor) -> tf.Tensor:
@@ -68,7 +68,9 @@ class ContentGraph:
             known = tf.math.is_finite(columns[name])
             blocks.append(tf.where(known, (columns[name] - mean) / deviation, 0.0)[:, None])
             blocks.append(tf.cast(known, tf.float32)[:, None])
-        blocks += [columns[name] for name in self.spec.vectors]
+        vectors = [_known_vectors(columns[name]) / length for name, (_, length) in self.spec.vectors.items()]
+        blocks += [tf.cast(tf.reduce_any(vector != 0, 1, keepdims=True), tf.float32) for vector in vectors]
+        blocks += vectors
         content = tf.concat(blocks, 1) if blocks else tf.zeros([batch, 0])
         ids = [self._multi_valued(columns[name], name) for name in self.spec.categorical]
         return content, _first(tf.concat(ids, 1), SLOTS) if ids else tf.zeros([batch, 1], tf.int32)
@@ -77,6 +79,11 @@ class ContentGraph:
         split = tf.strings.split(values, MULTI_VALUE)
         stripped = split.with_flat_values(tf.strings.strip(split.flat_values))
         return self.category_ids(stripped.to_tensor(""), column)
+
+
+def _known_vectors(vectors: tf.Tensor) -> tf.Tensor:
+    """float32 `[batch, width]`, zeros (which stand for no vector) where any number of a vector is not finite."""
+    return tf.where(tf.reduce_all(tf.math.is_finite(vectors), 1, keepdims=True), vectors, 0.0)
 
 
 def _first(ids: tf.Tensor, most: int) -> tf.Tensor:

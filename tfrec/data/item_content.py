@@ -28,21 +28,27 @@ class ContentSpec:
     Args:
         text_dim: width of the language vector, 0 = none.
         numbers: column → (mean, standard deviation); each gives two content columns, the z-score and 1 where known.
-        vectors: vector column → width.
+        vectors: vector column → (width, root mean square length). A vector is divided by the length, to weigh about as
+            much as a language vector, and gives one more content column, 1 where it is known; zeros are unknown.
         categorical: columns whose values are in the vocabulary, the `category` column first when there is one.
         vocabulary: "column=value" for each value; id = place + 1, 0 = padding or unknown.
     """
 
     text_dim: int
     numbers: dict[str, tuple[float, float]]
-    vectors: dict[str, int]
+    vectors: dict[str, tuple[int, float]]
     categorical: tuple[str, ...]
     vocabulary: tuple[str, ...]
 
     @property
     def content_dim(self) -> int:
         """Columns of the content table."""
-        return self.text_dim + 2 * len(self.numbers) + sum(self.vectors.values())
+        return self.vectors_from + sum(width for width, _ in self.vectors.values())
+
+    @property
+    def vectors_from(self) -> int:
+        """The first of the content columns that hold vectors; those before are language, numbers, and what is known."""
+        return self.text_dim + 2 * len(self.numbers) + len(self.vectors)
 
     @property
     def categories(self) -> int:
@@ -59,7 +65,7 @@ class ContentSpec:
         return cls(
             text_dim=values["text_dim"],
             numbers={column: (mean, deviation) for column, (mean, deviation) in values["numbers"].items()},
-            vectors=dict(values["vectors"]),
+            vectors={column: (width, length) for column, (width, length) in values["vectors"].items()},
             categorical=tuple(values["categorical"]),
             vocabulary=tuple(values["vocabulary"]),
         )
@@ -74,12 +80,14 @@ class ItemContent:
         table: float32 `[items + 1, content_dim]`; its first `text_dim` columns are the language vector.
         category: int32 `[items + 1, slots]`, vocabulary ids, 0 = none.
         lexical: float32 `[items + 1, …]`, the words as vectors (`LexicalSpace`); None = not used.
+        added: how many of the last rows came after training.
     """
 
     spec: ContentSpec
     table: np.ndarray
     category: np.ndarray
     lexical: np.ndarray | None = None
+    added: int = 0
 
     @property
     def language(self) -> np.ndarray:
@@ -89,8 +97,28 @@ class ItemContent:
     @property
     def vectors(self) -> np.ndarray:
         """The language vectors and the vector columns side by side, float32 `[items + 1, …]`."""
-        numbers = 2 * len(self.spec.numbers)
-        return np.delete(self.table, slice(self.spec.text_dim, self.spec.text_dim + numbers), axis=1)
+        return np.delete(self.table, slice(self.spec.text_dim, self.spec.vectors_from), axis=1)
+
+    def extended(
+        self, rows: pd.DataFrame, text_vectors: np.ndarray | None, lexical: np.ndarray | None = None
+    ) -> ItemContent:
+        """With `rows` that came after training below; category values that are new get ids behind the others.
+
+        Args:
+            rows: in the form of their roles.
+            text_vectors, lexical: of these rows, float32 `[rows, …]`, where this content has them.
+        """
+        known = set(self.spec.vocabulary)
+        unknown = sorted(_tokens(rows, self.spec.categorical) - known)
+        spec = replace(self.spec, vocabulary=(*self.spec.vocabulary, *unknown))
+        new = apply_spec(spec, rows, text_vectors)
+        slots = max(self.category.shape[1], new.category.shape[1])
+        categories = [
+            np.pad(ids, ((0, 0), (0, slots - ids.shape[1]))) for ids in (self.category, new.category[1:])
+        ]
+        table = np.concatenate([self.table, new.table[1:]])
+        words = None if self.lexical is None or lexical is None else np.concatenate([self.lexical, lexical])
+        return ItemContent(spec, table, np.concatenate(categories), words, self.added + len(rows))
 
 
 def with_words(content: ItemContent, space: LexicalSpace, texts: Sequence[str]) -> ItemContent:
@@ -121,7 +149,8 @@ def apply_spec(spec: ContentSpec, rows: pd.DataFrame, text_vectors: np.ndarray |
         values = rows[column].to_numpy(np.float64)
         known = ~np.isnan(values)
         blocks += [np.where(known, (values - mean) / deviation, 0.0)[:, None], known[:, None]]
-    blocks += [np.stack(rows[column].to_list()) for column in spec.vectors]
+    vectors = [np.stack(rows[column].to_list()) / length for column, (_, length) in spec.vectors.items()]
+    blocks += [vector.any(1, keepdims=True) for vector in vectors] + vectors
     table = np.concatenate(blocks, 1) if blocks else np.zeros((len(rows), 0))
     empty_row = np.zeros((1, table.shape[1]))
     return ItemContent(spec, np.concatenate([empty_row, table]).astype(np.float32), _category_ids(spec, rows))
@@ -136,15 +165,25 @@ def _learn_spec(rows: pd.DataFrame, roles: Mapping[str, Role], text_dim: int) ->
         values = rows[column].to_numpy(np.float64)
         known = values[~np.isnan(values)]
         numbers[column] = (float(known.mean()), float(known.std()) or 1.0) if len(known) else (0.0, 1.0)
-    vectors = {column: len(rows[column].iloc[0]) for column in columns(Role.VECTOR)}
-    categorical = [*columns(Role.CATEGORY), *columns(Role.CATEGORICAL)]
-    tokens = {
+    vectors = {column: _vector_sizes(np.stack(rows[column].to_list())) for column in columns(Role.VECTOR)}
+    categorical = (*columns(Role.CATEGORY), *columns(Role.CATEGORICAL))
+    return ContentSpec(text_dim, numbers, vectors, categorical, tuple(sorted(_tokens(rows, categorical))))
+
+
+def _vector_sizes(vectors: np.ndarray) -> tuple[int, float]:
+    """Width and root mean square length of the known ones of vectors `[rows, width]`."""
+    known = vectors[vectors.any(1)].astype(np.float64)
+    length = float(np.sqrt(np.square(known).sum(1).mean())) if len(known) else 1.0
+    return vectors.shape[1], length
+
+
+def _tokens(rows: pd.DataFrame, categorical: tuple[str, ...]) -> set[str]:
+    return {
         f"{column}={value}"
         for column in categorical
         for values in rows[column].unique()
         for value in _values(values)
     }
-    return ContentSpec(text_dim, numbers, vectors, tuple(categorical), tuple(sorted(tokens)))
 
 
 def _category_ids(spec: ContentSpec, items: pd.DataFrame) -> np.ndarray:

@@ -123,6 +123,19 @@ def test_a_missing_number_is_the_mean_and_said_to_be_missing(missing):
     np.testing.assert_array_equal(table[0, 2:4], [0, 0])
 
 
+@pytest.mark.parametrize("missing", [[0.0, 0.0, 0.0], [np.nan] * 3, [1.0, np.nan, 2.0], [np.inf, 0.0, 0.0]])
+def test_a_missing_vector_is_zeros_and_said_to_be_missing(missing):
+    """As offline, where null is no vector; one with NaN is none either, for it may spoil no other request."""
+    world = tiny_dataset()
+    graph = ContentGraph(world.schema.items, offline(world).spec)
+    two = {name: values[:2] for name, values in columns(world).items()}
+    images = tf.constant([missing, [1.0, 1.0, 0.1]], tf.float32)
+    table, _ = graph(encode, {**two, "image": images}, tf.constant(2))
+    assert table[:, 4].numpy().tolist() == [0, 1]
+    np.testing.assert_array_equal(table[0, 5:], [0, 0, 0])
+    np.testing.assert_allclose(table[1, 5:] / table[1, 5], [1, 1, 0.1], rtol=1e-6)
+
+
 def test_items_without_any_column_are_nothing():
     """A language model is there, but there is nothing to read."""
     dataset = make_dataset(INTERACTIONS, pd.DataFrame({"item_id": ["a", "b"]}))

@@ -28,11 +28,13 @@ def full() -> Histories:
 
 @pytest.fixture(scope="module")
 def content() -> ItemContent:
-    """A language vector of 3 numbers, one further number, and one of two categories for each item."""
+    """Of each item a language vector of 3 numbers, another vector (1, and whether it is known), one of two categories."""
     rng = np.random.default_rng(1)
-    table = np.concatenate([np.zeros((1, 4)), rng.normal(size=(ITEMS, 4))]).astype(np.float32)
+    table = np.concatenate([np.zeros((1, 5)), rng.normal(size=(ITEMS, 5))]).astype(np.float32)
     category = np.r_[0, 1 + np.arange(ITEMS) % 2][:, None].astype(np.int32)
-    return ItemContent(ContentSpec(3, {}, {"image": 1}, ("kind",), ("kind=a", "kind=b")), table, category)
+    return ItemContent(
+        ContentSpec(3, {}, {"image": (1, 1.0)}, ("kind",), ("kind=a", "kind=b")), table, category
+    )
 
 
 @pytest.fixture(scope="module")
