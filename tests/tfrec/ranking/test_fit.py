@@ -28,9 +28,10 @@ def full() -> Histories:
 
 @pytest.fixture(scope="module")
 def content() -> ItemContent:
-    """Of each item a language vector of 3 numbers, another vector (1, and whether it is known), one of two categories."""
+    """Of each item a language vector of 3 numbers, another vector of 1, one of two categories."""
     rng = np.random.default_rng(1)
-    table = np.concatenate([np.zeros((1, 5)), rng.normal(size=(ITEMS, 5))]).astype(np.float32)
+    table = np.concatenate([np.zeros((1, 4)), rng.normal(size=(ITEMS, 4))]).astype(np.float32)
+    table = np.insert(table, 3, np.arange(ITEMS + 1) > 0, axis=1)
     category = np.r_[0, 1 + np.arange(ITEMS) % 2][:, None].astype(np.int32)
     return ItemContent(
         ContentSpec(3, {}, {"image": (1, 1.0)}, ("kind",), ("kind=a", "kind=b")), table, category
