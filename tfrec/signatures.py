@@ -185,7 +185,7 @@ class Signatures:
         request = self.read(user_id, history, query_text, context)
         blocked, scores = self._blocked(request, exclude, allow_category), self.slate.scores(request)
         found = self.slate.retriever.best(
-            scores.retrieval, blocked, _largest(k, self.config.export.retrieve_k)
+            scores.sought, blocked, _largest(k, self.config.export.retrieve_k)
         )
         return {"item_id": tf.gather(self.item_ids, found.rows), "score": found.score}
 

@@ -10,6 +10,7 @@ from tfrec.ranking.ranker import Ranker
 from tfrec.request import Request
 from tfrec.reranking.diversity import maximal_marginal_relevance
 from tfrec.retrieval.index import LOWEST
+from tfrec.retrieval.interests import largest
 from tfrec.retrieval.retriever import Retriever, evidence
 
 
@@ -21,12 +22,14 @@ class Scores(NamedTuple):
         prior: for requests without any event: what the towers say of profile and context, else popularity.
         bonus: what the free text adds.
         retrieval: what recall goes by: behaviour or prior, and the bonus.
+        sought: the same for each of the user's interests, `[batch, interests, items]`.
     """
 
     behaviour: tf.Tensor
     prior: tf.Tensor
     bonus: tf.Tensor
     retrieval: tf.Tensor
+    sought: tf.Tensor
 
 
 class Slate(NamedTuple):
@@ -71,7 +74,8 @@ class SlateMaker:
     @tf.function(autograph=False, reduce_retracing=True)  # traced once for all signatures
     def scores(self, request: Request) -> Scores:
         """Scores every row of the catalogue."""
-        behaviour = self.retriever.scores(request.recent, request.user, request.context)
+        every = self.retriever.by_interest(request.recent, request.user, request.context)
+        behaviour = largest(every)
         prior = tf.broadcast_to(self.features.tables["popularity"].value, tf.shape(behaviour))
         if self.retriever.model.query.start:
             told = self.retriever.model.query.knows(request.user, request.context)
@@ -82,7 +86,8 @@ class SlateMaker:
             lambda: weight * tf.matmul(request.text, language, transpose_b=True),
             lambda: tf.zeros_like(behaviour),
         )
-        return Scores(behaviour, prior, bonus, tf.where(request.known, behaviour, prior) + bonus)
+        sought = tf.where(request.known[:, None], every, prior[:, None]) + bonus[:, None]
+        return Scores(behaviour, prior, bonus, largest(sought), sought)
 
     def ranking(self, request: Request, scores: Scores, rows: tf.Tensor) -> tf.Tensor:
         """Ranking scores of rows int32 `[batch, list]`; without any event the order stays that of retrieval."""
@@ -96,7 +101,7 @@ class SlateMaker:
     ) -> Slate:
         """All stages. blocked bool `[batch, items]`, diversity float32 `[batch]`, k int32 scalar."""
         scores = self.scores(request)
-        rows, retrieval = self.retriever.best(scores.retrieval, blocked, self.config.ranking.candidates)
+        rows, retrieval = self.retriever.best(scores.sought, blocked, self.config.ranking.candidates)
         ranking = self.ranking(request, scores, rows)
         vectors = tf.gather(self.vectors, rows)
         place, score = maximal_marginal_relevance(ranking, vectors, rows > 0, diversity, k)

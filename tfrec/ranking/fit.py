@@ -16,6 +16,7 @@ from tfrec.ranking.features import NAMES, PairFeatures
 from tfrec.ranking.losses import make_loss
 from tfrec.ranking.ranker import Ranker
 from tfrec.retrieval.co_occurrence import neighbours
+from tfrec.retrieval.interests import largest
 from tfrec.retrieval.retriever import Retriever, evidence
 
 BATCH = 128
@@ -91,9 +92,9 @@ def make_lists(
     def ask(
         history: tf.Tensor, user: tf.Tensor, seen: tf.Tensor, context: Context | None
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        scores = retriever.scores(history, user, context)
+        scores = retriever.by_interest(history, user, context)
         rows = retriever.best(scores, retriever.mask(seen), candidates).rows
-        return rows, features(history, rows, evidence(scores, rows))
+        return rows, features(history, rows, evidence(largest(scores), rows))
 
     history = history_rows(full, moments, length)
     kept: list[tuple[np.ndarray, ...]] = []

@@ -22,7 +22,7 @@ class ContentEmbedding(keras.layers.Layer):
         super().__init__(**kwargs)
         self.dim, self.content_dim, self.categories = dim, content_dim, categories
 
-    def build(self, *shapes: Any) -> None:
+    def build(self, content_shape: Any = None, category_shape: Any = None) -> None:
         if self.content_dim:
             self.projection = keras.layers.Dense(
                 self.dim, use_bias=False, dtype=self.dtype_policy, name="projection"

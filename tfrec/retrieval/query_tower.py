@@ -9,6 +9,7 @@ from tfrec.data.user_side import Context
 from tfrec.retrieval.content_embedding import ContentEmbedding
 from tfrec.retrieval.content_tower import ContentTower
 from tfrec.retrieval.history_encoder import make_encoder
+from tfrec.retrieval.interests import Interests
 
 Tensor = Any
 
@@ -27,6 +28,7 @@ class QueryTower(keras.layers.Layer):
         start: whether there is a query before the first event too, learned, so that a user without any event gets an
             answer by profile and context.
         side_dropout: how often training hides the user or the moment, so that a query without them is normal.
+        interests: query vectors of a user; with more than one they are an axis of their own, before the last.
     """
 
     def __init__(
@@ -41,25 +43,29 @@ class QueryTower(keras.layers.Layer):
         context: ContentEmbedding | None = None,
         start: bool = False,
         side_dropout: float = 0.1,
+        interests: int = 1,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.length, self.encoder, self.blocks, self.heads = length, encoder, blocks, heads
         self.dropout, self.user, self.context, self.start = dropout, user, context, start
-        self.side_dropout = side_dropout
+        self.side_dropout, self.interests = side_dropout, interests
         same = {"dtype": self.dtype_policy}
         self.history = make_encoder(encoder, length, blocks=blocks, heads=heads, dropout=dropout, **same)
         self.drop = keras.layers.Dropout(dropout, **same)
         self.normalise = keras.layers.LayerNormalization(**same)
+        self.split = Interests(interests, length, **same) if interests > 1 else None
         self.seed_generator = keras.random.SeedGenerator()
 
     def build(self, shape: tuple[Any, ...]) -> None:
-        sides = [layer for layer in (self.user, self.context) if layer is not None]
-        for layer in (self.history, self.normalise, *sides):
+        further = [layer for layer in (self.user, self.context, self.split) if layer is not None]
+        for layer in (self.history, self.normalise, *further):
             if not layer.built:
                 layer.build(shape)
         if self.start:
-            self.first = self.add_weight(shape=(shape[-1],), initializer="zeros", name="first")
+            many = (self.interests,) if self.split else ()
+            normal = keras.initializers.RandomNormal(stddev=0.05)  # equal interests would stay equal
+            self.first = self.add_weight(shape=(*many, shape[-1]), initializer=normal, name="first")
         self.built = True
 
     def call(
@@ -80,17 +86,20 @@ class QueryTower(keras.layers.Layer):
                 `[batch, 1, …]` is one moment for all. None = unknown.
 
         Returns:
-            `[batch, queries, dim]`, queries = length, or length + 1 with `start`.
+            `[batch, queries, dim]`, queries = length, or length + 1 with `start`; `[batch, queries, interests, dim]`
+            with many interests.
         """
         x = self.history(self.drop(x, training=training), present=present, training=training)
         x = self.normalise(x)
+        if self.split is not None:
+            x = self.split(x, present=present)
         if self.start:
-            first = ops.broadcast_to(ops.cast(self.first, x.dtype), (ops.shape(x)[0], 1, x.shape[-1]))
-            x = ops.concatenate([first, x], axis=1)
+            first = ops.cast(self.first, x.dtype)[None, None]
+            x = ops.concatenate([ops.repeat(first, ops.shape(x)[0], axis=0), x], axis=1)
         if self.user is not None and user is not None:
-            x = x + self._hidden(self.user(user[:, None], training=training), training)
+            x = x + self._alike(self._hidden(self.user(user[:, None], training=training), training))
         if self.context is not None and context is not None:
-            x = x + self._hidden(self.context(*context), training)
+            x = x + self._alike(self._hidden(self.context(*context), training))
         return x
 
     def last(self, present: Tensor) -> Tensor:
@@ -108,6 +117,10 @@ class QueryTower(keras.layers.Layer):
             known |= ops.any(ops.not_equal(context.category, 0), axis=-1)
         return known
 
+    def _alike(self, vectors: Tensor) -> Tensor:
+        """`[batch, queries, dim]` with an axis for the interests, which all have the same."""
+        return vectors if self.split is None else vectors[:, :, None]
+
     def _hidden(self, vectors: Tensor, training: bool) -> Tensor:
         if not (training and self.side_dropout):
             return vectors
@@ -115,7 +128,7 @@ class QueryTower(keras.layers.Layer):
         return vectors * ops.cast(kept, vectors.dtype)[..., None]
 
     def get_config(self) -> dict[str, Any]:
-        names = ("length", "encoder", "blocks", "heads", "dropout", "start", "side_dropout")
+        names = ("length", "encoder", "blocks", "heads", "dropout", "start", "side_dropout", "interests")
         sides = {
             name: keras.saving.serialize_keras_object(getattr(self, name)) for name in ("user", "context")
         }

@@ -5,9 +5,12 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from tfrec.data.user_side import Context
-from tfrec.retrieval.index import ExactIndex, best
+from tfrec.retrieval.index import LOWEST, ExactIndex, best
+from tfrec.retrieval.interests import largest, within_quota
 from tfrec.retrieval.lookup import marked
 from tfrec.retrieval.two_tower import TwoTower
+
+ABOVE_ALL = 1e9  # more than any two scores differ
 
 
 class Candidates(NamedTuple):
@@ -39,19 +42,37 @@ class Retriever:
         self.items = self.index.items
 
     def scores(self, history: tf.Tensor, user: tf.Tensor, context: Context | None = None) -> tf.Tensor:
-        """History rows int32 `[batch, length]`, user rows int32 `[batch]` → float32 `[batch, items]`."""
-        queries = self.model.query_vectors(history, user, context) / self.model.temperature
-        return self.model.blend.with_co_occurrence(
-            self.index(self.model.blend.queries(queries, history)), history
-        )
+        """What the best of a user's interests says: arguments as of `by_interest` → float32 `[batch, items]`."""
+        return largest(self.by_interest(history, user, context))
+
+    def by_interest(self, history: tf.Tensor, user: tf.Tensor, context: Context | None = None) -> tf.Tensor:
+        """History rows int32 `[batch, length]`, user rows int32 `[batch]` → float32 `[batch, interests, items]`."""
+        queries, count = self.model.query_vectors(history, user, context), self.model.query.interests
+        if count > 1:
+            queries, history = tf.reshape(queries, [-1, queries.shape[-1]]), tf.repeat(history, count, 0)
+        wide = self.model.blend.queries(queries / self.model.temperature, history)
+        scores = self.model.blend.with_co_occurrence(self.index(wide), history)
+        return tf.reshape(scores, [-1, count, self.items])
 
     def mask(self, rows: tf.Tensor) -> tf.Tensor:
         """Rows int32 `[batch, n]` (0 = none) that may not come back, as bool `[batch, items]`."""
         return marked(rows, self.items)
 
     def best(self, scores: tf.Tensor, blocked: tf.Tensor, k: tf.Tensor | int) -> Candidates:
-        """The k best rows that are not `blocked`, bool `[batch, items]`."""
-        return Candidates(*best(scores, blocked, k))
+        """The k best rows that are not `blocked`, bool `[batch, items]`.
+
+        Args:
+            scores: float32 `[batch, items]`, or `[batch, interests, items]`: then an item's score is that of the
+                interest that likes it best, and each interest brings in its share of the k; the room that is left
+                where some like the same items is filled by score.
+        """
+        every = scores if len(scores.shape) == 2 else largest(scores)
+        if len(scores.shape) == 2 or scores.shape[1] == 1:
+            return Candidates(*best(every, blocked, k))
+        chosen, _ = best(tf.where(within_quota(scores, blocked, k), every + ABOVE_ALL, every), blocked, k)
+        score = tf.where(chosen > 0, tf.gather(every, chosen, batch_dims=1), LOWEST)
+        order = tf.argsort(score, direction="DESCENDING", stable=True)
+        return Candidates(*(tf.gather(part, order, batch_dims=1) for part in (chosen, score)))
 
 
 def evidence(scores: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:

@@ -9,6 +9,7 @@ import tensorflow as tf
 from tfrec.data.histories import Histories
 from tfrec.data.splits import Targets
 from tfrec.data.user_side import NOTHING_MORE, Context, UserSide
+from tfrec.retrieval.interests import best_interest
 from tfrec.retrieval.two_tower import TwoTower
 
 BATCH = 256
@@ -76,7 +77,7 @@ def _gains(
     seen: tf.Tensor,
 ) -> tf.Tensor:
     """1 / log2(rank + 2) where the target is among the ten best, else 0: float32 `[batch]`."""
-    scores = tf.matmul(model.query_vectors(history, user, context), vectors, transpose_b=True)
+    scores = best_interest(model.query_vectors(history, user, context), vectors)
     own = tf.gather(scores, target, batch_dims=1)[:, None]
     line = tf.broadcast_to(tf.range(tf.shape(seen)[0])[:, None], tf.shape(seen))
     better = tf.cast(scores >= own, tf.float32)

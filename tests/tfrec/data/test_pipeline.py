@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tfrec.data.histories import Histories
+from tfrec.data.item_content import ItemContent
 from tfrec.data.pipeline import next_item_batches
 
 ITEMS = 40
@@ -49,3 +50,29 @@ def test_a_batch_holds_no_more_events_than_asked(h):
 def test_histories_without_a_step_are_refused():
     with pytest.raises(ValueError, match="no step to learn"):
         next_item_batches(Histories(np.zeros(2, np.int32), np.array([0, 1, 2]), np.zeros(2)), 10, 64, 0)
+
+
+def test_with_a_start_every_event_is_predicted_once(h):
+    """Also the first of each user, from nothing; users with one event are there for it alone."""
+    found = []
+    for inputs, following in next_item_batches(h, 10, 64, 0, start=True).as_numpy_iterator():
+        assert following.shape[1] == inputs["history"].shape[1] + 1
+        for user, before, after in zip(inputs["user"], inputs["history"], following, strict=True):
+            found += [(user - 1, a - 1, b - 1) for a, b in zip([0, *before], after, strict=True) if b]
+    expected = [(user, a, b) for user in range(len(h)) for a, b in pairwise([-1, *h.of(user)])]
+    assert sorted(found) == sorted(expected)
+
+
+@pytest.mark.parametrize("start", [True, False])
+def test_the_context_is_that_of_the_events_to_predict(h, start):
+    """The number of the event + 1 is its only content, so it tells which item happened."""
+    rows = np.arange(len(h.item) + 1)
+    context = ItemContent(None, rows[:, None].astype(np.float32), rows[:, None].astype(np.int32))
+    for inputs, following in next_item_batches(
+        h, 10, 64, 0, start=start, context=context
+    ).as_numpy_iterator():
+        content, category = inputs["context"]
+        assert content.shape == category.shape == (*following.shape, 1)
+        there = following > 0
+        np.testing.assert_array_equal(h.item[category[there][:, 0] - 1], following[there] - 1)
+        np.testing.assert_array_equal(content, category)

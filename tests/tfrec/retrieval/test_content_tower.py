@@ -80,3 +80,21 @@ def test_an_item_from_elsewhere_is_combined_as_a_stored_one():
     np.testing.assert_allclose(layer.combine(rows, content, category), layer(rows), atol=1e-6)
     wide = tf.pad(category, [[0, 0], [0, 3]])  # more room for categories changes nothing
     np.testing.assert_allclose(layer.combine(rows, content, wide), layer(rows), atol=1e-6)
+
+
+def test_a_row_is_described_where_anything_is_known_of_it():
+    layer = tower()
+    content, category = np.zeros((ROWS, CONTENT)), np.zeros((ROWS, 2), np.int32)
+    content[2, 1], category[4, 0] = -0.5, 3
+    layer.set_content(content=content, category=category)
+    assert layer.is_described(tf.range(ROWS)).numpy().tolist() == [row in (2, 4) for row in range(ROWS)]
+
+
+def test_a_tower_without_ids_places_rows_by_content_alone(tmp_path):
+    rows = np.array([3, 0, 6], np.int32)
+    layer = check_layer(lambda **kw: tower(ids=False, **kw), (rows,), (3, DIM), tmp_path)
+    layer.set_warm(np.zeros(ROWS))  # of no consequence
+    expected = layer.describe(layer.content.numpy()[rows], layer.category.numpy()[rows]) * (rows > 0)[:, None]
+    np.testing.assert_allclose(layer(rows), expected, atol=1e-6)
+    with pytest.raises(ValueError, match="needs `ids`, `content_dim` or `categories`"):
+        tower(ids=False, content_dim=0, categories=0)
