@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 
 class ConfigError(ValueError):
@@ -40,6 +40,30 @@ class TextConfig(_Stage):
     sequence_length: int = Field(64, ge=8, le=512, description="tokens read of one text")
     weight: float = Field(
         16.0, ge=0, description="what a request's free text adds to a score for each unit of cosine"
+    )
+    tuning: Literal["frozen", "top", "lora", "full"] = Field(
+        "frozen", description="how much of the language model behaviour may change, before items are encoded"
+    )
+
+    @field_validator("tuning")
+    @classmethod
+    def _needs_encoder(cls, how: str, info: ValidationInfo) -> str:
+        if how != "frozen" and info.data.get("encoder") == "none":
+            raise ValueError("a language model to tune is needed: set text.encoder, or text.tuning=frozen")
+        return how
+
+
+class TuningConfig(_Stage):
+    """How behaviour teaches the language model, where `text.tuning` asks for it."""
+
+    rank: int = Field(8, ge=1, description="of LoRA's corrections")
+    layers: int = Field(2, ge=1, description="transformer layers that 'top' opens")
+    length: int = Field(32, ge=8, le=512, description="tokens of a text that are learned from; time follows it")
+    batch: int = Field(64, ge=2, description="pairs of texts in a step")
+    epochs: int = Field(8, ge=1, description="the most epochs; held-out items may stop earlier")
+    steps: int = Field(50, ge=1, description="the most steps of an epoch, which else takes every text once")
+    learning_rate: float | None = Field(
+        None, gt=0, description="of Adam; empty = 1e-3 for lora, 1e-4 for top, 2e-5 for full"
     )
 
 
@@ -163,6 +187,7 @@ class Config(_Stage):
     deterministic: bool = Field(True, description="bit-for-bit repeatable training on one machine")
     data: DataConfig = DataConfig()
     text: TextConfig = TextConfig()
+    tuning: TuningConfig = TuningConfig()
     retrieval: RetrievalConfig = RetrievalConfig()
     ranking: RankingConfig = RankingConfig()
     reranking: RerankingConfig = RerankingConfig()

@@ -26,10 +26,11 @@ class Blend(keras.layers.Layer):
 
         score = g_b ⟨q, c_i⟩ + g_t Σ_j w_j ⟨t_{h_j}, t_i⟩ / Σ_j w_j + g_c Σ_j w_j cos(h_j, i)
 
-    with q, c_i of the two towers, t content vectors (`ContentSpace`), cos the cosine of two items' users (item-kNN). An
-    item without interactions has gains of its own, `k_b ⟨q, c_i⟩ + k_t Σ_j w_j ⟨t_{h_j}, t_i⟩ / Σ_j w_j + k_0`, and
-    c_i is the mean of its `NEAREST` warm items by content, weighted by their squared likeness: what language says of a
-    new item is read through the behaviour towards what resembles it.
+    with q, c_i of the two towers, t content vectors (language and other vectors in a `ContentSpace`, beside the words
+    of a `LexicalSpace`), cos the cosine of two items' users (item-kNN). An item without interactions has gains of its
+    own, `k_b ⟨q, c_i⟩ + k_t Σ_j w_j ⟨t_{h_j}, t_i⟩ / Σ_j w_j + k_0`, and c_i is the mean of its `NEAREST` warm items by
+    content, weighted by their squared likeness: what language says of a new item is read through the behaviour towards
+    what resembles it.
 
     Computed in float32 under any dtype policy, as an index is.
 
@@ -37,17 +38,26 @@ class Blend(keras.layers.Layer):
         items: rows, padding row 0 included.
         width: of the vectors that the content space is made of, 0 = none.
         content_dim: width of the content space.
+        lexical_dim: width of the words' vectors, 0 = none.
         neighbours: co-occurring items kept for each item, 0 = none.
     """
 
     def __init__(
-        self, items: int, *, width: int = 0, content_dim: int = 0, neighbours: int = 0, **kwargs: Any
+        self,
+        items: int,
+        *,
+        width: int = 0,
+        content_dim: int = 0,
+        lexical_dim: int = 0,
+        neighbours: int = 0,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**{**kwargs, "dtype": "float32"})
-        self.items, self.width, self.content_dim, self.neighbours = items, width, content_dim, neighbours
+        self.items, self.width, self.neighbours = items, width, neighbours
+        self.content_dim, self.lexical_dim = content_dim, lexical_dim
         self.mean = self._table("mean", (width,))
         self.projection = self._table("projection", (width, content_dim))
-        self.content = self._table("content", (items, content_dim))
+        self.content = self._table("content", (items, content_dim + lexical_dim))
         self.cosine = self._table("cosine", (items, neighbours))
         self.neighbour = self._table("neighbour", (items, neighbours), dtype="int32")
         self.gains = self._table("gains", (len(EXPERTS),))
@@ -63,17 +73,27 @@ class Blend(keras.layers.Layer):
         self.gains.assign(gains)
         self.cold_gains.assign(cold_gains)
 
-    @property
-    def space(self) -> ContentSpace:
-        """Where items stand by their content, also those that come later."""
-        return ContentSpace(self.mean.numpy(), self.projection.numpy())
+    def learn_content(self, vectors: np.ndarray, lexical: np.ndarray) -> None:
+        """Learns the content space from the vectors of all rows, and places them; arguments as in `place`."""
+        if self.content_dim:
+            space = ContentSpace.learn(vectors[1:], self.content_dim)
+            self.mean.assign(space.mean)
+            self.projection.assign(space.projection)
+        self.content.assign(self.place(vectors, lexical))
 
-    def set_content(self, vectors: np.ndarray) -> None:
-        """Learns the content space from the vectors of all rows, float32 `[items, width]`, and places them in it."""
-        space = ContentSpace.learn(vectors[1:], self.content_dim)
-        self.mean.assign(space.mean)
-        self.projection.assign(space.projection)
-        self.content.assign(space(vectors))
+    def place(self, vectors: np.ndarray, lexical: np.ndarray) -> np.ndarray:
+        """Where items stand by their content, also those that come later.
+
+        Args:
+            vectors: float32 `[n, width]`.
+            lexical: float32 `[n, lexical_dim]`.
+
+        Returns:
+            float32 `[n, content_dim + lexical_dim]`.
+        """
+        if not self.content_dim:
+            return lexical
+        return np.concatenate([ContentSpace(self.mean.numpy(), self.projection.numpy())(vectors), lexical], 1)
 
     def set_neighbours(self, rows: np.ndarray, cosines: np.ndarray) -> None:
         """What `tfrec.retrieval.co_occurrence.neighbours` gives, both `[items, neighbours]`."""
@@ -81,19 +101,19 @@ class Blend(keras.layers.Layer):
         self.cosine.assign(cosines)
 
     def pooled(self, history: tf.Tensor) -> tf.Tensor:
-        """The mean content vector of rows int32 `[batch, length]`, newest weighing most: `[batch, content_dim]`."""
+        """The mean content vector of rows int32 `[batch, length]`, newest weighing most: `[batch, content]`."""
         weight = recency(history)[..., None]
         vectors = tf.gather(self.content.value, history)
         return tf.reduce_sum(vectors * weight, 1) / tf.maximum(tf.reduce_sum(weight, 1), 1e-6)
 
     def queries(self, queries: tf.Tensor, history: tf.Tensor) -> tf.Tensor:
-        """Query vectors float32 `[batch, dim]` of the towers → `[batch, dim + content_dim + 1]`."""
+        """Query vectors float32 `[batch, dim]` of the towers → `[batch, dim + content + 1]`."""
         return tf.concat([queries, self.pooled(history), tf.ones([tf.shape(queries)[0], 1])], 1)
 
     def candidates(self, candidates: tf.Tensor, warm: tf.Tensor) -> tf.Tensor:
-        """Candidate vectors float32 `[items, dim]`, warm 0 or 1 `[items]` → `[items, dim + content_dim + 1]`."""
+        """Candidate vectors float32 `[items, dim]`, warm 0 or 1 `[items]` → `[items, dim + content + 1]`."""
         cold = tf.cast(tf.where(warm == 0)[:, 0], tf.int32)
-        if self.content_dim:
+        if self.content.shape[1]:
             candidates = tf.tensor_scatter_nd_update(
                 candidates, cold[:, None], self.inherited(candidates, warm, cold)
             )
@@ -135,7 +155,7 @@ class Blend(keras.layers.Layer):
         )
 
     def get_config(self) -> dict[str, Any]:
-        names = ("items", "width", "content_dim", "neighbours")
+        names = ("items", "width", "content_dim", "lexical_dim", "neighbours")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 

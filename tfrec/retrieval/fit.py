@@ -1,9 +1,11 @@
 """Trains the recall stage on histories: builds the towers for a catalogue, batches events, stops by validation."""
 
 import logging
+import math
 import time
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -53,6 +55,7 @@ def build_two_tower(
         categories=content.spec.categories,
         slots=content.category.shape[1],
         id_dropout=config.id_dropout,
+        dtype=config.precision,
     )
     query = QueryTower(
         config.length,
@@ -64,6 +67,8 @@ def build_two_tower(
         context=_build_context(side.context, config),
         start=side.knows_more,
         side_dropout=config.side_dropout,
+        dtype=config.precision,
+        interests=config.interests,
     )
     model = TwoTower(
         candidate,
@@ -75,19 +80,37 @@ def build_two_tower(
         blend=_build_blend(content, config),
     )
     model.set_items(np.concatenate([[0], histories.counts(items - 1)]), content.table, content.category)
+    steps = most_epochs(histories, config) * math.ceil(len(histories.item) / config.batch_events)
+    _compile(model, _learning_rate(config, steps), config)
+    return model
+
+
+def _compile(model: TwoTower, learning_rate: Any, config: RetrievalConfig) -> None:
     optimizer = keras.optimizers.AdamW(
-        config.learning_rate, weight_decay=config.weight_decay, global_clipnorm=5.0
+        learning_rate, weight_decay=config.weight_decay, global_clipnorm=5.0
     )
+    if config.precision == "mixed_float16":
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     model.compile(optimizer=optimizer, jit_compile=False)
     optimizer.build(model.trainable_variables)  # else the first step is traced twice, which takes seconds
-    return model
+
+
+def _learning_rate(config: RetrievalConfig, steps: int) -> Any:
+    """A constant, or a schedule over so many steps."""
+    rate, warmup = config.learning_rate, config.warmup_steps
+    if config.schedule == "cosine":
+        rising = {"warmup_target": rate, "warmup_steps": warmup} if warmup else {}
+        return keras.optimizers.schedules.CosineDecay(0.0 if warmup else rate, max(1, steps - warmup), **rising)
+    if warmup:
+        return keras.optimizers.schedules.PolynomialDecay(1e-3 * rate, warmup, end_learning_rate=rate)
+    return rate
 
 
 def _build_user_tower(
     users: int, profile: ItemContent | None, config: RetrievalConfig
 ) -> ContentTower | None:
     if profile is None:
-        return ContentTower(users, config.dim, id_dropout=USER_ID_DROPOUT) if config.user_id else None
+        return ContentTower(users, config.dim, id_dropout=USER_ID_DROPOUT, dtype=config.precision) if config.user_id else None
     tower = ContentTower(
         users,
         config.dim,
@@ -96,6 +119,7 @@ def _build_user_tower(
         categories=profile.spec.categories,
         slots=profile.category.shape[1],
         id_dropout=USER_ID_DROPOUT,
+        dtype=config.precision,
     )
     tower.build()
     tower.set_content(content=profile.table, category=profile.category)
@@ -106,17 +130,22 @@ def _build_context(context: ItemContent | None, config: RetrievalConfig) -> Cont
     if context is None:
         return None
     return ContentEmbedding(
-        config.dim, content_dim=context.spec.content_dim, categories=context.spec.categories
+        config.dim, content_dim=context.spec.content_dim, categories=context.spec.categories, dtype=config.precision
     )
 
 
 def _build_blend(content: ItemContent, config: RetrievalConfig) -> Blend:
-    vectors = content.vectors
-    width = vectors.shape[1]
+    items, width = content.vectors.shape
+    lexical = np.zeros((items, 0), np.float32) if content.lexical is None else content.lexical
     dim = min(config.content_dim, width)
-    blend = Blend(len(vectors), width=width if dim else 0, content_dim=dim, neighbours=config.neighbours)
-    if dim:
-        blend.set_content(vectors)
+    blend = Blend(
+        items,
+        width=width if dim else 0,
+        content_dim=dim,
+        lexical_dim=lexical.shape[1],
+        neighbours=config.neighbours,
+    )
+    blend.learn_content(content.vectors, lexical)
     return blend
 
 
@@ -195,6 +224,8 @@ def catch_up(
     items = model.candidate.items
     model.set_counts(np.concatenate([[0], histories.counts(items - 1)]))
     remember(model, histories)
+    if not isinstance(_learning_rate(config, 1), float):  # the schedule has come to its end
+        _compile(model, config.learning_rate, config)
     batches = _batches(histories, config, side, seed + 1)
     _fit(model, batches, config.catch_up_epochs, [LoggedEpochs()])
 

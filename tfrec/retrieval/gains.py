@@ -7,12 +7,13 @@ from scipy.optimize import minimize
 from tfrec.data.histories import Histories
 from tfrec.data.moments import Moments, history_rows
 from tfrec.data.user_side import NOTHING_MORE, Context, UserSide
+from tfrec.retrieval.interests import best_interest
 from tfrec.retrieval.lookup import marked
 from tfrec.retrieval.two_tower import TwoTower
 
 MOMENTS, POOL, BLOCK = 2000, 10000, 64
 COLD_SHARE = 0.2
-IMPOSSIBLE = np.float32(-1e9)
+IMPOSSIBLE, NEVER = np.float32(-1e9), -100.0
 
 
 def fit_gains(
@@ -22,13 +23,15 @@ def fit_gains(
     *,
     mask_seen: bool,
     seed: int,
+    boost: float = 0.0,
     side: UserSide = NOTHING_MORE,
 ) -> None:
     """Sets the gains of `model.blend` to those that make the next items most likely among the catalogue.
 
     At most `MOMENTS` moments are asked, against at most `POOL` items drawn uniformly, which leaves the estimate
     consistent (McFadden 1978). For the gains of items without interactions a fifth of the items, drawn anew for each
-    moment, is treated as if it had none: its vector is inherited from others (`Blend.inherited`).
+    moment, is treated as if it had none: its vector is inherited from others (`Blend.inherited`). Without any content
+    nothing could tell such items apart, and they are not recommended.
 
     Args:
         model: trained without having seen what came next at the moments.
@@ -36,6 +39,7 @@ def fit_gains(
         moments: of `full`; those whose next item has no interaction yet are left out.
         mask_seen: whether a user's earlier items cannot come back.
         seed: of what is drawn.
+        boost: added to the scores of items without interactions, in nats.
         side: what is known of the moments.
     """
     rng = np.random.default_rng(seed)
@@ -46,12 +50,16 @@ def fit_gains(
     pool = np.sort(rng.permutation(warm)[:POOL]).astype(np.int32)
     experts, possible = _experts(model, full, moments.take(kept), pool, mask_seen, side)
     impossible = np.where(possible, np.float32(0), IMPOSSIBLE)
-    experts, unknown = experts[..., :-1], experts[..., [-1, 1, -1]]
+    unknown, experts = experts[..., [-1, 1, -1]], np.ascontiguousarray(experts[..., :-1])
     gains = most_likely(experts, impossible, first=[1.0, 0.0, 0.0])
+    if not model.blend.content.shape[1]:
+        model.blend.set_gains(gains, [0.0, 0.0, NEVER])
+        return
     cold = rng.random(possible.shape) < COLD_SHARE
     unknown[..., 2] = 1
     offset = np.where(cold, 0, experts @ gains) + impossible
-    model.blend.set_gains(gains, most_likely(unknown * cold[..., None], offset, first=[1.0, 0.0, 0.0]))
+    *cold_gains, constant = most_likely(unknown * cold[..., None], offset, first=[1.0, 0.0, 0.0])
+    model.blend.set_gains(gains, [*cold_gains, constant + boost])
 
 
 def most_likely(experts: np.ndarray, offset: np.ndarray, *, first: list[float]) -> np.ndarray:
@@ -98,7 +106,7 @@ def _experts(
     ) -> tuple[tf.Tensor, tf.Tensor]:
         queries = model.query_vectors(history, user, context) / temperature
         pairs = [(queries, vectors), (blend.pooled(history), blend.content.value), (queries, inherited)]
-        behaviour, content, unknown = (tf.matmul(q, c, transpose_b=True) for q, c in pairs)
+        behaviour, content, unknown = (best_interest(q, c) for q, c in pairs)
         every = tf.stack([behaviour, content, blend.co_occurrence(history), unknown], -1)
         columns = tf.concat([row[:, None], tf.repeat(pool[None], tf.shape(row)[0], 0)], 1)
         blocked = marked(tf.concat([seen, row[:, None]], 1), blend.items)

@@ -1,9 +1,8 @@
 """Which candidates a query is trained against, and how likely each of them was to be there (logQ).
 
 Every positive of the batch serves as a negative for the other rows, and uniform negatives from the catalogue stand
-beside them (mixed negative sampling, Yang et al. 2020, doi:10.1145/3366424.3386195). When the sample is as large as the
-catalogue, the whole catalogue is taken once, and dividing each item by how often it stands among the candidates makes
-the softmax exactly the full one.
+beside them (mixed negative sampling, Yang et al. 2020, doi:10.1145/3366424.3386195). A sample as large as the
+catalogue is the catalogue: `tfrec.retrieval.full_softmax`.
 """
 
 from typing import Any
@@ -27,12 +26,6 @@ def uniform_negatives(pool: tf.Tensor, negatives: int, seed: tf.Tensor) -> tf.Te
     return tf.gather(pool, drawn)
 
 
-def multiplicity(rows: tf.Tensor, items: int) -> tf.Tensor:
-    """How often each of `rows` int32 `[n]` stands among them, as a share of n: float32 `[n]`."""
-    counts = tf.math.unsorted_segment_sum(tf.ones_like(rows, tf.float32), rows, items)
-    return tf.gather(counts, rows) / tf.cast(tf.size(rows), tf.float32)
-
-
 def mixed_probability(expected: tf.Tensor, in_batch: tf.Tensor, negatives: int, pool: int) -> tf.Tensor:
     """Expected share of each candidate row under a batch's positives and `negatives` uniform draws.
 
@@ -48,7 +41,9 @@ def mixed_probability(expected: tf.Tensor, in_batch: tf.Tensor, negatives: int, 
     return (expected + negatives / pool) / (tf.cast(in_batch, tf.float32) + negatives)
 
 
-def hardest(queries: tf.Tensor, candidates: tf.Tensor, rows: tf.Tensor, positives: tf.Tensor, count: int) -> tf.Tensor:
+def hardest(
+    queries: tf.Tensor, candidates: tf.Tensor, rows: tf.Tensor, positives: tf.Tensor, count: int
+) -> tf.Tensor:
     """The `count` rows that some query likes best: hard negatives, drawn from what was drawn uniformly.
 
     Args:
@@ -94,7 +89,9 @@ class StreamingFrequency(keras.layers.Layer):
         gap = tf.gather(self.gap.value, rows)
         moved = tf.where(before > 0, (1 - self.rate) * gap + self.rate * (step - before), gap)
         self.gap.assign(tf.tensor_scatter_nd_update(self.gap.value, rows[:, None], moved))
-        self.seen.assign(tf.tensor_scatter_nd_update(self.seen.value, rows[:, None], tf.fill(tf.shape(rows), step)))
+        self.seen.assign(
+            tf.tensor_scatter_nd_update(self.seen.value, rows[:, None], tf.fill(tf.shape(rows), step))
+        )
         self.step.assign(step)
 
     def call(self, rows: tf.Tensor) -> tf.Tensor:

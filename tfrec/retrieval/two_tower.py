@@ -11,6 +11,8 @@ from tfrec.data.user_side import Context
 from tfrec.retrieval import replicas, sampling
 from tfrec.retrieval.blend import Blend
 from tfrec.retrieval.candidate_tower import CandidateTower
+from tfrec.retrieval.interests import route
+from tfrec.retrieval.full_softmax import full_softmax_loss
 from tfrec.retrieval.query_tower import QueryTower
 from tfrec.retrieval.tfrs import retrieval_loss
 
@@ -60,7 +62,6 @@ class TwoTower(keras.Model):
         self.frequency = self.add_weight(
             shape=(candidate.items,), initializer="zeros", trainable=False, name="frequency"
         )
-        self._exact_loss = retrieval_loss(temperature=temperature, remove_accidental_hits=False)
         self._sampled_loss = retrieval_loss(temperature=temperature, remove_accidental_hits=True)
         self.built = True
 
@@ -78,7 +79,7 @@ class TwoTower(keras.Model):
         self.train_function = None  # the pool of negatives is a constant of the training graph
 
     def call(self, inputs: dict[str, Tensor], training: bool = False) -> Tensor:
-        """One query vector after every event: `[batch, length, dim]`."""
+        """The query after every event: `[batch, length, dim]`, or `[batch, length, interests, dim]`."""
         history = inputs["history"]
         vectors = self.candidate(history, training=training)
         return self.query(
@@ -92,14 +93,16 @@ class TwoTower(keras.Model):
     def query_vectors(
         self, history: Tensor, user: Tensor | None = None, context: Context | None = None
     ) -> Tensor:
-        """The query vector after the last event: int32 `[batch, length]`, `[batch]`, `[batch, …]` → `[batch, dim]`."""
+        """The query vector after the last event: int32 `[batch, length]`, `[batch]`, `[batch, …]` → `[batch, dim]`, or
+        `[batch, interests, dim]` where there are many."""
         inputs = {"history": history}
         if user is not None:
             inputs["user"] = user
         if context is not None:
             inputs["context"] = Context(*(part[:, None] for part in context))
-        last = self.query.last(ops.not_equal(history, 0))
-        return ops.squeeze(ops.take_along_axis(self(inputs), last[:, None, None], axis=1), axis=1)
+        last, every = self.query.last(ops.not_equal(history, 0)), self(inputs)
+        place = ops.reshape(last, (-1, *(1 for _ in every.shape[1:])))
+        return ops.cast(ops.squeeze(ops.take_along_axis(every, place, axis=1), axis=1), "float32")
 
     def item_vectors(self, block: int = 8192) -> Tensor:
         """The vectors of all rows, float32 `[items, dim]`, computed `block` rows at a time."""
@@ -107,7 +110,7 @@ class TwoTower(keras.Model):
             self.candidate(tf.range(i, min(i + block, self.candidate.items)))
             for i in range(0, self.candidate.items, block)
         ]
-        return tf.concat(parts, 0)
+        return tf.cast(tf.concat(parts, 0), tf.float32)
 
     def compute_loss(
         self,
@@ -121,30 +124,34 @@ class TwoTower(keras.Model):
         present = tf.not_equal(y, 0)
         queries = tf.cast(tf.boolean_mask(y_pred, present), tf.float32)
         own = tf.boolean_mask(y, present)
+        if self.query.interests > 1:
+            queries = route(queries, tf.cast(self.candidate(own), tf.float32))
         positives = tf.concat([own, replicas.of_others(own)], 0)
         with tf.init_scope():
             pool = tf.constant(np.flatnonzero(self.candidate.warm.numpy()), tf.int32)
         if self.streaming is not None and training:
             self.streaming.update(positives)
+        events = tf.maximum(tf.cast(tf.size(positives), tf.float32), 1.0)
+        if sampling.is_exact(pool.shape[0], self.negatives):
+            candidates = tf.cast(self.candidate(pool, training=training), tf.float32)
+            return (
+                full_softmax_loss(queries / self.temperature, candidates, tf.searchsorted(pool, own)) / events
+            )
         negatives = self._negatives(pool, queries, own)
         rows = tf.concat([positives, negatives], 0)
+        share = sampling.mixed_probability(
+            self._expected(rows, tf.size(positives)), tf.size(positives), self.negatives, pool.shape[0]
+        )
         candidates = tf.cast(self.candidate(rows, training=training), tf.float32)
-        if sampling.is_exact(pool.shape[0], self.negatives):
-            share = sampling.multiplicity(rows, self.candidate.items)
-            loss = self._exact_loss(queries, candidates, candidate_sampling_probability=share)
-        else:
-            share = sampling.mixed_probability(
-                self._expected(rows, tf.size(positives)), tf.size(positives), self.negatives, pool.shape[0]
-            )
-            loss = self._sampled_loss(
-                queries, candidates, candidate_sampling_probability=share, candidate_ids=rows
-            )
-        return loss / tf.maximum(tf.cast(tf.size(positives), tf.float32), 1.0)
+        loss = self._sampled_loss(
+            queries, candidates, candidate_sampling_probability=share, candidate_ids=rows
+        )
+        return loss / events
 
     def _negatives(self, pool: Tensor, queries: Tensor, positives: Tensor) -> Tensor:
-        """Uniform negatives, the whole pool where it is small, and hard ones."""
+        """Uniform negatives and hard ones."""
         uniform = sampling.uniform_negatives(pool, self.negatives, self.seed_generator.next())
-        if not self.hard_negatives or sampling.is_exact(pool.shape[0], self.negatives):
+        if not self.hard_negatives:
             return uniform
         drawn = sampling.uniform_negatives(
             pool, sampling.HARD_FROM * self.hard_negatives, self.seed_generator.next()

@@ -63,6 +63,37 @@ def test_it_learns_the_ring(trained):
     assert ndcg[0] < max(ndcg)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"precision": "mixed_float16"},
+        {"precision": "mixed_bfloat16", "user_id": True},
+        {"schedule": "cosine", "warmup_steps": 20, "steps": 150},
+        {"warmup_steps": 20, "weight_decay": 0.01},
+        {"negatives": 2, "hard_negatives": 3},
+        {"negatives": 2, "frequency": "streaming"},
+    ],
+    ids=str,
+)
+def test_every_way_of_training_learns_the_ring(options):
+    histories = ring_histories()
+    last = Targets(np.arange(USERS), histories.item[histories.start[1:] - 1])
+    earlier = histories.head(histories.lengths - 1)
+    model, _ = fit_retrieval(earlier, ring_content(), config(**options), seed=0, valid=last)
+    validation = FullCatalogueNdcg(earlier, last, 4)
+    validation.set_model(model)
+    assert validation.ndcg() > 0.8
+    assert model.item_vectors().dtype == model.query_vectors(earlier.tail_rows(4)).dtype == "float32"
+
+
+def test_the_learning_rate_rises_and_falls():
+    options = config(schedule="cosine", warmup_steps=4, epochs=5, steps=1000, learning_rate=0.02)
+    model = build_two_tower(ring_histories(), ring_content(), options)
+    schedule = model.optimizer._learning_rate  # 180 events in batches of 32: 6 steps an epoch, 30 in all
+    rates = [float(schedule(step)) for step in (0, 2, 4, 17, 30)]
+    np.testing.assert_allclose(rates, [0, 0.01, 0.02, 0.01, 0], atol=1e-6)
+
+
 def test_it_stops_where_validation_is_best_and_keeps_those_weights(trained):
     model, epochs, ndcg, validation = trained
     assert epochs == 1 + int(np.argmax(ndcg))

@@ -26,11 +26,6 @@ def test_negatives_are_uniform_over_the_pool_and_follow_the_seed():
     assert abs(counts[10:] - 198).max() < 5 * 198**0.5  # each of 100 rows: 99 · 200 / 100 draws, Poisson
 
 
-def test_multiplicity_is_the_share_of_equal_rows():
-    shares = sampling.multiplicity(tf.constant([3, 1, 3, 2, 3]), 5)
-    np.testing.assert_allclose(shares, [3 / 5, 1 / 5, 3 / 5, 1 / 5, 3 / 5], rtol=1e-6)
-
-
 def test_mixed_probability_by_hand():
     expected = 4 * tf.constant([0.3, 0.5, 0.2])
     share = sampling.mixed_probability(expected, tf.constant(4), 6, 3)
