@@ -109,8 +109,9 @@ def _learning_rate(config: RetrievalConfig, steps: int) -> Any:
 def _build_user_tower(
     users: int, profile: ItemContent | None, config: RetrievalConfig
 ) -> ContentTower | None:
+    same: dict[str, Any] = {"id_dropout": USER_ID_DROPOUT, "dtype": config.precision}
     if profile is None:
-        return ContentTower(users, config.dim, id_dropout=USER_ID_DROPOUT, dtype=config.precision) if config.user_id else None
+        return ContentTower(users, config.dim, **same) if config.user_id else None
     tower = ContentTower(
         users,
         config.dim,
@@ -118,8 +119,7 @@ def _build_user_tower(
         content_dim=profile.spec.content_dim,
         categories=profile.spec.categories,
         slots=profile.category.shape[1],
-        id_dropout=USER_ID_DROPOUT,
-        dtype=config.precision,
+        **same,
     )
     tower.build()
     tower.set_content(content=profile.table, category=profile.category)

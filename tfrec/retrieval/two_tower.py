@@ -11,8 +11,8 @@ from tfrec.data.user_side import Context
 from tfrec.retrieval import replicas, sampling
 from tfrec.retrieval.blend import Blend
 from tfrec.retrieval.candidate_tower import CandidateTower
-from tfrec.retrieval.interests import route
 from tfrec.retrieval.full_softmax import full_softmax_loss
+from tfrec.retrieval.interests import route
 from tfrec.retrieval.query_tower import QueryTower
 from tfrec.retrieval.tfrs import retrieval_loss
 

@@ -33,7 +33,8 @@ rows[-2:, 2:] = 0  # the replicas have unlike numbers of events
 following = np.roll(rows, -1, 1)
 following[:, -1] = 0
 following[-2:, 1:] = 0
-batches = tf.data.Dataset.from_tensors(({"history": rows, "user": np.zeros(USERS, np.int32)}, following)).unbatch().batch(USERS)
+inputs = {"history": rows, "user": np.zeros(USERS, np.int32)}
+batches = tf.data.Dataset.from_tensor_slices((inputs, following)).batch(USERS)
 fitted = model.fit(batches, epochs=3, verbose=0, shuffle=False)
 print(json.dumps({"loss": fitted.history["loss"], "vectors": model.item_vectors().numpy().tolist()}))
 """
