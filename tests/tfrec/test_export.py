@@ -11,6 +11,7 @@ from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 from serving import wire
 from serving.model_server.saved_model import SavedModel
 from serving.model_server.warmup import read_records
+from tests.census import strangers
 from tests.served_call import call, check_same
 from tests.tiny_world import COLD, KNOWN, LONG, NOBODY, REQUESTS, SHORT, describe, inputs, item
 from tfrec import export as module
@@ -187,17 +188,6 @@ def test_the_contract_carries_the_evaluation(world_run: Run, world_funnel: Funne
 
 
 # ops
-
-LISTS = ("tensorflow_2_20_ops.txt", "tensorflow_text_2_20_ops.txt")
-SERVED = {op for name in LISTS for op in (Path(__file__).parent / name).read_text().split()}
-
-
-def strangers(graph) -> set[str]:
-    """Ops of a GraphDef, main graph and function library, that a stock TensorFlow Serving 2.20 does not have."""
-    nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
-    own = {function.signature.name for function in graph.library.function}
-    return {node.op for node in nodes} - own - SERVED
-
 
 def test_every_op_is_in_a_stock_tensorflow_serving(meta_graph):
     assert len(meta_graph.graph_def.library.function) > 10
