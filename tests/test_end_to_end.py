@@ -81,7 +81,7 @@ def test_the_other_signatures(world_client: Client, world_funnel: Funnel):
         world_client.embed_text(texts), functions["embed_text"](texts)["embedding"], atol=1e-4
     )
     columns = describe(item("space", 2))
-    index = world_funnel.signatures.slate.retriever.index.vectors.numpy()
+    index = world_funnel.signatures.slate.retriever.vectors.numpy()
     row = int(world_funnel.signatures.read.item_rows([columns["item_id"]])[0])
     np.testing.assert_allclose(world_client.embed_item(**columns), index[row], atol=1e-4)
 

@@ -190,7 +190,7 @@ class TestOddData:
         funnel = Funnel.from_run(train(ids_only(walks(12, 7)), tiny_config(tiny_encoder_folder), tmp_path))
         assert len(recommend(funnel, "u1")) == 8
         item = tf.constant(["space-1"])
-        index = funnel.signatures.slate.retriever.index.vectors
+        index = funnel.signatures.slate.retriever.vectors
         row = int(funnel.signatures.read.item_rows(item)[0])
         np.testing.assert_allclose(funnel.signatures.embed_item(item)["embedding"][0], index[row], atol=1e-5)
 
