@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfrec.data.errors import DatasetError
-from tfrec.data.histories import Histories, Windows, training_windows
+from tfrec.data.histories import Histories, training_windows
 from tfrec.data.item_content import ItemContent
 from tfrec.data.user_side import Context
 
@@ -52,45 +52,38 @@ def next_item_batches(
         )
     bounds = [size for size in BUCKETS if size < length]
     batches = [max(1, events // size) for size in (*bounds, length)]
-    rows = tf.data.Dataset.from_tensor_slices({**_columns(windows, start, context), "size": sizes})
+    columns = {"window": windows.rows, "user": windows.user + 1, "size": sizes}
+    columns |= {"is_first": windows.is_first} if start else {}
+    columns |= {} if context is None else {"events": windows.events}
+    rows = tf.data.Dataset.from_tensor_slices(columns)
     rows = rows.shuffle(len(sizes), seed=seed, reshuffle_each_iteration=True)
-    rows = rows.map(_cut)
+    rows = rows.map(_without_padding)
     rows = rows.bucket_by_sequence_length(
-        lambda row: tf.shape(row["history"])[0], [b + 1 for b in bounds], batches
+        lambda row: tf.shape(row["window"])[0] - 1, [b + 1 for b in bounds], batches
     )
-    return rows.map(_example(context)).prefetch(4)
+    return rows.map(_example(start, context)).prefetch(4)
 
 
-def _columns(windows: Windows, start: bool, context: ItemContent | None) -> dict[str, np.ndarray]:
-    """What each window is asked and answers; `next` and `event` belong together."""
-    following, events = windows.rows, windows.events
-    if start:
-        following = following.copy()
-        following[~windows.is_first, 0] = 0
-    else:
-        following, events = following[:, 1:], events[:, 1:]
-    columns = {"history": windows.rows[:, :-1], "next": following, "user": windows.user + 1}
-    return columns if context is None else {**columns, "event": events}
-
-
-def _cut(row: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    """A window without its padding; a history keeps one column at least."""
+def _without_padding(row: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     size = row.pop("size")
-    less = {"history": size - 1, "next": size - 1 + row["next"].shape[0] - row["history"].shape[0]}
-    less["event"] = less["next"]
-    return {name: values[: less[name]] if name in less else values for name, values in row.items()}
+    return {name: values[:size] if name in ("window", "events") else values for name, values in row.items()}
 
 
 def _example(
-    context: ItemContent | None,
+    start: bool, context: ItemContent | None
 ) -> Callable[[dict[str, tf.Tensor]], tuple[dict[str, Any], tf.Tensor]]:
-    """Splits batches in inputs and answers, and looks up the context of the events."""
+    """Splits batches of windows in inputs and answers, and looks up the context of the answers."""
     tables = None if context is None else (tf.constant(context.table), tf.constant(context.category))
 
     def example(row: dict[str, tf.Tensor]) -> tuple[dict[str, Any], tf.Tensor]:
-        inputs: dict[str, Any] = {"history": row["history"], "user": row["user"]}
+        window, following = row["window"], row["window"][:, 1:]
+        if start:
+            first = tf.where(row["is_first"][:, None], window[:, :1], 0)
+            following = tf.concat([first, following], 1)
+        inputs: dict[str, Any] = {"history": window[:, :-1], "user": row["user"]}
         if tables is not None:
-            inputs["context"] = Context(*(tf.gather(table, row["event"]) for table in tables))
-        return inputs, row["next"]
+            events = row["events"] if start else row["events"][:, 1:]
+            inputs["context"] = Context(*(tf.gather(table, events) for table in tables))
+        return inputs, following
 
     return example

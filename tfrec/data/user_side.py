@@ -6,6 +6,7 @@ it, and perhaps its time: it belongs to the event that is to be predicted, since
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -23,6 +24,8 @@ FEW = 64  # whole numbers of no more different values are names: an hour, a week
 HOUR, WEEKDAY, GAP = "time.hour", "time.weekday", "time.gap"
 TIME_ROLES = {HOUR: Role.CATEGORICAL, WEEKDAY: Role.CATEGORICAL, GAP: Role.NUMBER}
 DAY = 86400
+
+log = logging.getLogger(__name__)
 
 
 class Context(NamedTuple):
@@ -80,6 +83,7 @@ def learn_user_side(
     """
     profile = learn_content(dataset, text_vectors, table="users")
     rows, roles = context_columns(dataset)
+    _tell_what_was_inferred(dataset, list(roles))
     if time:
         check_unix_seconds(h.time)
         rows, roles = rows.assign(**time_columns(dataset, h)), {**roles, **TIME_ROLES}
@@ -127,6 +131,21 @@ def check_unix_seconds(times: np.ndarray) -> None:
         raise DatasetError(
             "`retrieval.time` needs timestamps in unix seconds. "
             f"Received: {times.min():g} to {times.max():g}. Convert them, or set retrieval.time=false."
+        )
+
+
+def _tell_what_was_inferred(dataset: Dataset, columns: list[str]) -> None:
+    """An outcome that is taken for context would tell a model the answer, in training and in evaluation alike."""
+    guessed = [
+        column
+        for column in columns
+        if "schema.yaml" not in dataset.inferred.get(f"interactions.{column}", "")
+    ]
+    if guessed:
+        log.warning(
+            "context, as inferred: %s. If one of them is not known when a request arrives, give it the role "
+            "'label' or 'ignore' in schema.yaml.",
+            ", ".join(guessed),
         )
 
 

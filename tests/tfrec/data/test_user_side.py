@@ -119,3 +119,13 @@ def test_time_that_is_no_time_is_refused():
         learned(dataset(ROWS.assign(timestamp=[1, 2, 3, 4, 5])), time=True)
     spec = learned(dataset(), time=True).context.spec
     assert (spec.categorical, list(spec.numbers)) == (("device", HOUR, WEEKDAY), ["heat", GAP])
+
+
+def test_context_that_was_only_guessed_is_named(caplog):
+    rows = ROWS.assign(heat=[20.5, 21.0, 19.0, 22.0, 18.5])
+    learned(make_dataset(rows, ITEMS, roles={"device": Role.CONTEXT}))
+    (record,) = caplog.records
+    assert "inferred: heat." in record.getMessage()
+    caplog.clear()
+    learned(dataset())
+    assert not caplog.records
