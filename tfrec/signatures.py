@@ -17,8 +17,10 @@ from tfrec.data.histories import Histories
 from tfrec.data.item_content import ContentSpec, ItemContent
 from tfrec.ranking.fit import build_pair_features
 from tfrec.ranking.ranker import Ranker
+from tfrec.recall import make_recall
 from tfrec.request import Request, RequestReader
 from tfrec.reranking.reasons import reasons
+from tfrec.retrieval.filters import Categories, Filters
 from tfrec.retrieval.index import LOWEST
 from tfrec.retrieval.lookup import marked
 from tfrec.retrieval.retriever import Retriever
@@ -61,10 +63,9 @@ class Signatures:
         context: ContentSpec | None = None,
     ) -> None:
         self.config, self.encoder = config, encoder
-        retriever = Retriever(two_tower)
-        vectors = retriever.vectors
-        features = build_pair_features(histories, content, vectors, neighbours_kept=config.ranking.neighbours)
-        self.slate = SlateMaker(retriever, features, ranker, config)
+        retriever, kept = Retriever(two_tower), config.ranking.neighbours
+        features = build_pair_features(histories, content, retriever.vectors, neighbours_kept=kept)
+        self.slate = SlateMaker(make_recall(retriever, features, histories, config), features, ranker, config)
         self.read = RequestReader(
             item_ids,
             user_ids,
@@ -160,8 +161,8 @@ class Signatures:
     ) -> Outputs:
         """Signature `recommend`: the whole funnel."""
         request = self.read(user_id, history, query_text, context)
-        blocked = self._blocked(request, exclude, allow_category)
-        slate = self.slate(request, blocked, diversity, _largest(k, self.config.export.k))
+        filters = self._filters(request, exclude, allow_category)
+        slate = self.slate(request, filters, diversity, _largest(k, self.config.export.k))
         rows = tf.where(slate.score > LOWEST, tf.gather(slate.candidates, slate.place, batch_dims=1), 0)
         return {
             "item_id": tf.gather(self.item_ids, rows),
@@ -183,10 +184,8 @@ class Signatures:
     ) -> Outputs:
         """Signature `retrieve`: the recall stage alone."""
         request = self.read(user_id, history, query_text, context)
-        blocked, scores = self._blocked(request, exclude, allow_category), self.slate.scores(request)
-        found = self.slate.retriever.best(
-            scores.sought, blocked, _largest(k, self.config.export.retrieve_k)
-        )
+        filters, recall = self._filters(request, exclude, allow_category), self.slate.recall
+        found = recall.find(recall.ask(request), filters, _largest(k, self.config.export.retrieve_k))
         return {"item_id": tf.gather(self.item_ids, found.rows), "score": found.score}
 
     def rank(
@@ -199,8 +198,9 @@ class Signatures:
     ) -> Outputs:
         """Signature `rank`: the ranking score of each candidate, the lowest float for an unknown one."""
         request = self.read(user_id, history, query_text, context)
-        rows = self.read.item_rows(candidates)
-        return {"score": self.slate.ranking(request, self.slate.scores(request), rows)}
+        recall, rows = self.slate.recall, self.read.item_rows(candidates)
+        asked = recall.ask(request)
+        return {"score": self.slate.ranking(request, asked, recall.spread(asked), rows)}
 
     def embed_text(self, text: tf.Tensor) -> Outputs:
         """Signature `embed_text`: the language vector of each text."""
@@ -215,21 +215,13 @@ class Signatures:
         tower = self.slate.retriever.model.candidate
         return {"embedding": tower.combine(self.read.item_rows(item_id), content, category)}
 
-    def _blocked(self, request: Request, exclude: tf.Tensor, allow_category: tf.Tensor) -> tf.Tensor:
-        """Which rows may not be returned: seen, excluded, outside the allowed categories: bool `[batch, items]`."""
-        mask = self.slate.retriever.mask(tf.concat([request.seen, self.read.item_rows(exclude)], 1))
-        asked = allow_category != ""
-        return tf.cond(
-            tf.reduce_any(asked), lambda: mask | self._outside(allow_category, asked), lambda: mask
-        )
-
-    def _outside(self, allow_category: tf.Tensor, asked: tf.Tensor) -> tf.Tensor:
-        """Rows in none of a request's categories; no row where it names none: bool `[batch, items]`."""
-        wanted = self.item_graph.category_ids(allow_category)
-        size = self.item_graph.categories
-        member = marked(wanted, size) & (tf.range(size) > 0)
-        own = tf.gather(member, self.slate.features.tables["category"].value, axis=1)
-        return ~tf.reduce_any(own, 2) & tf.reduce_any(asked, 1, keepdims=True)
+    def _filters(self, request: Request, exclude: tf.Tensor, allow_category: tf.Tensor) -> Filters:
+        """What may not be returned: seen, excluded, outside the allowed categories."""
+        wanted = marked(self.item_graph.category_ids(allow_category), self.item_graph.categories)
+        asked = tf.reduce_any(allow_category != "", 1, keepdims=True)
+        table = self.slate.features.tables["category"].value
+        rows = tf.concat([request.seen, self.read.item_rows(exclude)], 1)
+        return Filters(rows, Categories(wanted, asked, table))
 
     def _reasons(self, request: Request, rows: tf.Tensor) -> tf.Tensor:
         events, slate = (tf.gather(self.slate.vectors, some) for some in (request.recent, rows))

@@ -1,7 +1,7 @@
 """Measures a run: every stage and every baseline by one protocol, into RUN/evaluation/."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -16,6 +16,8 @@ from tfrec.evaluation.protocol import Ranking, Score, equal_time_share, lift, ra
 from tfrec.evaluation.report import write_report
 from tfrec.evaluation.rivals import rank_rivals
 from tfrec.funnel import Funnel
+from tfrec.retrieval.filters import Filters
+from tfrec.retrieval.interests import largest
 from tfrec.run import Fit, Run
 from tfrec.signatures import Signatures
 from tfrec.slate import Slate
@@ -91,8 +93,15 @@ def rank_stages(
     }
 
 
+class _Made(NamedTuple):
+    """Retrieval scores of all rows float32 `[batch, items]`, and what the stages made of them."""
+
+    catalogue: Any
+    slate: Slate
+
+
 class _Asked:
-    """Users' slates by their position, as the served graph makes them."""
+    """Users' slates by their position, as the served graph makes them over the whole catalogue."""
 
     def __init__(
         self,
@@ -106,44 +115,46 @@ class _Asked:
         self.event = np.full(len(known), -1, np.int32)
         self.event[targets.user] = targets.event
         self.recent = known.tail_rows(signatures.read.length)
+        stages = signatures.slate.exact()
         strength, k = signatures.config.reranking.diversity, signatures.config.export.k
 
         @tf.function(reduce_retracing=True, autograph=False)
-        def slate(user: tf.Tensor, recent: tf.Tensor, seen: tf.Tensor, context: Context | None) -> Slate:
+        def made(user: tf.Tensor, recent: tf.Tensor, seen: tf.Tensor, context: Context | None) -> _Made:
             request = signatures.read.of_rows(user, recent, seen, context=context)
-            blocked = signatures.slate.retriever.mask(seen)
-            return signatures.slate(request, blocked, tf.fill(tf.shape(user), strength), k)
+            asked = stages.recall.ask(request)
+            slate = stages.make(request, asked, Filters(seen), tf.fill(tf.shape(user), strength), k)
+            return _Made(largest(asked.sought), slate)
 
-        self._slate = slate
+        self._made = made
 
-    def __call__(self, users: np.ndarray) -> Slate:
+    def __call__(self, users: np.ndarray) -> _Made:
         rows = [self.masked.of(user) + 1 if self.masked else np.zeros(1, np.int32) for user in users]
         seen = np.zeros((len(rows), max(1, *map(len, rows))), np.int32)
         for line, row in zip(seen, rows, strict=True):
             line[: len(row)] = row
-        answer = self._slate(
+        answer = self._made(
             users.astype(np.int32) + 1, self.recent[users], seen, self.side.context_of(self.event[users])
         )
-        return Slate(*(part.numpy() for part in answer))
+        return tf.nest.map_structure(lambda part: part.numpy(), answer)
 
 
 def _scorer(asked: _Asked, score: Any) -> Score:
     return lambda users: score(asked(users))
 
 
-def _retrieval(slate: Slate) -> np.ndarray:
-    return slate.catalogue[:, 1:]
+def _retrieval(made: _Made) -> np.ndarray:
+    return made.catalogue[:, 1:]
 
 
-def _ranking(slate: Slate) -> np.ndarray:
-    return lift(_retrieval(slate), slate.candidates - 1, slate.ranking)
+def _ranking(made: _Made) -> np.ndarray:
+    return lift(_retrieval(made), made.slate.candidates - 1, made.slate.ranking)
 
 
-def _reranking(slate: Slate) -> np.ndarray:
-    rows = np.take_along_axis(slate.candidates, slate.place, 1)
-    shown = np.where(slate.score > np.finfo(np.float32).min, rows, 0)
+def _reranking(made: _Made) -> np.ndarray:
+    rows = np.take_along_axis(made.slate.candidates, made.slate.place, 1)
+    shown = np.where(made.slate.score > np.finfo(np.float32).min, rows, 0)
     by_place = np.broadcast_to(-np.arange(shown.shape[1], dtype=np.float32), shown.shape)
-    return lift(_ranking(slate), shown - 1, by_place)
+    return lift(_ranking(made), shown - 1, by_place)
 
 
 def _protocol(run: Run, on: Fit) -> dict[str, Any]:

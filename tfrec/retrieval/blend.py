@@ -141,6 +141,13 @@ class Blend(keras.layers.Layer):
             blocks.append(tf.einsum("nk,nkd->nd", weight, tf.gather(candidates, tf.gather(known, near))))
         return tf.concat(blocks, 0)
 
+    def bonus(self, history: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """The co-occurrence part for rows int32 `[batch, length]`: the rows that have any, int32 `[batch, n]`, and how
+        much, float32 `[batch, n]`; a row that stands there twice has both."""
+        value = self.gains[2] * recency(history)[..., None] * tf.gather(self.cosine.value, history)
+        shape = [tf.shape(history)[0], tf.shape(history)[1] * self.neighbours]
+        return tf.reshape(tf.gather(self.neighbour.value, history), shape), tf.reshape(value, shape)
+
     def with_co_occurrence(self, scores: tf.Tensor, history: tf.Tensor) -> tf.Tensor:
         """Scores of all rows float32 `[batch, items]` plus the co-occurrence part for rows int32 `[batch, length]`."""
         return scores + self.gains[2] * self.co_occurrence(history) if self.neighbours else scores

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tfrec.retrieval.clustered_search import ClusteredSearch
 from tfrec.retrieval.filters import Filters
-from tfrec.retrieval.index import Answer, ExactIndex, Query, check_vectors
+from tfrec.retrieval.index import Answer, ExactIndex, Query, Spread, check_vectors
 from tfrec.retrieval.index_layout import BLOCK, Layout, lay_out
 
 
@@ -83,20 +83,18 @@ class ClusteredIndex(ExactIndex):
         So an answer does not depend on the batch it came in, nor the memory on the size of the batch.
         """
         batch = tf.shape(query.vector)[0]
-        rows, numbers, number = (
-            tf.TensorSpec(shape, dtype)
-            for shape, dtype in (([None], tf.int32), ([None], tf.float32), ([1], tf.float32))
-        )
+        rows, numbers = tf.TensorSpec([None], tf.int32), tf.TensorSpec([None], tf.float32)
+        spread = Spread(*[tf.TensorSpec([1], tf.float32)] * 3)
 
         def each() -> Answer:
             return tf.map_fn(
                 lambda i: ClusteredSearch(self, query.line(i), filters.line(i), k).answer(),
                 tf.range(batch),
-                fn_output_signature=Answer(rows, numbers, number, number, number),
+                fn_output_signature=Answer(rows, numbers, spread),
             )
 
         def nobody() -> Answer:
-            return Answer(tf.zeros([0, k], tf.int32), tf.zeros([0, k]), *[tf.zeros([0, 1])] * 3)
+            return Answer(tf.zeros([0, k], tf.int32), tf.zeros([0, k]), Spread(*[tf.zeros([0, 1])] * 3))
 
         return tf.cond(batch > 0, each, nobody)  # map_fn needs a line to know its shapes by
 

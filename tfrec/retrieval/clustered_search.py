@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import tensorflow as tf
 
 from tfrec.retrieval.filters import Filters
-from tfrec.retrieval.index import LOWEST, Answer, Query, best
+from tfrec.retrieval.index import LOWEST, Answer, Query, Spread, best
 from tfrec.retrieval.index_layout import BLOCK, BREADTH
 
 if TYPE_CHECKING:
@@ -65,14 +65,14 @@ class ClusteredSearch:
         self.deviation = tf.norm(self.vector) * index.spread.value
 
     def answer(self) -> Answer:
-        """The parts of the answer without the batch: `[k]`, `[k]`, `[1]`, `[1]`, `[1]`."""
+        """The answer without the batch: rows and scores `[k]`, its spread `[1]`."""
         visited = self.visit(self.index.visits)
         found = self.widen(self.best_codes(visited))
         rows, bonus = self.with_bonus(found.rows)
         product = tf.linalg.matvec(tf.gather(self.index.vectors.value, rows), self.vector)
         top, score = tf.cond(found.sure, lambda: self.best_rows(rows, product + bonus), self.best_of_all)
-        mean, deviation = self.moments(product, bonus)
-        return Answer(top, score, self.partition(visited, product, bonus)[None], mean[None], deviation[None])
+        spread = self.partition(visited, product, bonus), *self.moments(product, bonus)
+        return Answer(top, score, Spread(*(number[None] for number in spread)))
 
     def visit(self, visits: tf.Tensor | int) -> Visited:
         """The cells in which the best vector is likely to be best."""

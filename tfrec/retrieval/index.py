@@ -35,21 +35,24 @@ class Query(NamedTuple):
         return Query(*(part[i : i + 1] for part in self))
 
 
-class Answer(NamedTuple):
-    """What an index found, and how the scores of all items are spread, blocked ones included.
+class Spread(NamedTuple):
+    """How the scores of all items are spread, those that may not come back included.
 
     Attributes:
-        rows: int32 `[batch, k]`, best first, 0 where nothing was left.
-        score: float32 `[batch, k]`, the lowest float there.
-        partition: float32 `[batch, 1]`, logarithm of the sum of exponentials.
+        partition: float32 `[batch, 1]`, logarithm of the sum of their exponentials.
         mean, deviation: float32 `[batch, 1]`.
     """
 
-    rows: tf.Tensor
-    score: tf.Tensor
     partition: tf.Tensor
     mean: tf.Tensor
     deviation: tf.Tensor
+
+    @classmethod
+    def of(cls, scores: tf.Tensor) -> Self:
+        """From the scores of all rows, float32 `[batch, items]`; column 0 is padding (it counts where it is alone)."""
+        scores = scores if scores.shape[1] == 1 else scores[:, 1:]
+        mean, variance = tf.nn.moments(scores, 1, keepdims=True)
+        return cls(tf.reduce_logsumexp(scores, 1, keepdims=True), mean, tf.sqrt(variance + 1e-6))
 
     def evidence(self, scores: tf.Tensor) -> tf.Tensor:
         """What scores of some rows, float32 `[batch, list]`, say whatever list the rows stand in.
@@ -59,6 +62,20 @@ class Answer(NamedTuple):
             the mean.
         """
         return tf.stack([scores - self.partition, (scores - self.mean) / self.deviation], -1)
+
+
+class Answer(NamedTuple):
+    """What an index found.
+
+    Attributes:
+        rows: int32 `[batch, k]`, best first, 0 where nothing was left.
+        score: float32 `[batch, k]`, the lowest float there.
+        spread: of all scores.
+    """
+
+    rows: tf.Tensor
+    score: tf.Tensor
+    spread: Spread
 
 
 @keras.saving.register_keras_serializable(package="tfrec")
@@ -115,11 +132,7 @@ class ExactIndex(keras.layers.Layer):
     def search(self, query: Query, filters: Filters, k: tf.Tensor | int) -> Answer:
         """The k best rows that are not filtered out."""
         scores = self.scores(query)
-        of_items = scores[:, 1:] if self.items > 1 else scores
-        mean, variance = tf.nn.moments(of_items, 1, keepdims=True)
-        partition = tf.reduce_logsumexp(of_items, 1, keepdims=True)
-        found = best(scores, filters.blocked(self.items), k)
-        return Answer(*found, partition, mean, tf.sqrt(variance + 1e-6))
+        return Answer(*best(scores, filters.blocked(self.items), k), Spread.of(scores))
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "items": self.items, "dim": self.dim}

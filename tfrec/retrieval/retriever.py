@@ -2,10 +2,14 @@
 
 from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
+from tfrec.data.histories import Histories
 from tfrec.data.user_side import Context
-from tfrec.retrieval.index import LOWEST, ExactIndex, best
+from tfrec.retrieval.clustered_index import ClusteredIndex
+from tfrec.retrieval.index import LOWEST, ExactIndex, Query, Spread, best
+from tfrec.retrieval.index_layout import QUERIES
 from tfrec.retrieval.interests import largest, within_quota
 from tfrec.retrieval.lookup import marked
 from tfrec.retrieval.two_tower import TwoTower
@@ -38,8 +42,31 @@ class Retriever:
     def __init__(self, model: TwoTower) -> None:
         self.model = model
         self.vectors = model.item_vectors()
-        self.index = ExactIndex.of(model.blend.candidates(self.vectors, model.candidate.warm.value))
+        self.index: ExactIndex = ExactIndex.of(
+            model.blend.candidates(self.vectors, model.candidate.warm.value)
+        )
         self.items = self.index.items
+
+    def cluster(self, histories: Histories, *, recall: float, k: int, seed: int = 0) -> None:
+        """Makes the index a clustered one.
+
+        Args:
+            histories: whose queries it should suit.
+            recall: share of the exact `k` best that it finds, on average.
+            k: how many are asked for.
+            seed: of what is drawn.
+        """
+        users = np.random.default_rng(seed).permutation(np.flatnonzero(histories.lengths))[:QUERIES]
+        history = histories.tail_rows(self.model.query.length)[users]
+        queries = self.query(tf.constant(history), tf.constant(users + 1, tf.int32)).vector
+        vectors = self.index.vectors.numpy()
+        self.index = ClusteredIndex.of(vectors, queries.numpy(), recall=recall, k=k, seed=seed)
+
+    def query(self, history: tf.Tensor, user: tf.Tensor, context: Context | None = None) -> Query:
+        """What the index is asked for the one interest of a user: arguments as of `by_interest`."""
+        blend, vectors = self.model.blend, self.model.query_vectors(history, user, context)
+        wide = blend.queries(vectors / self.model.temperature, history)
+        return Query(wide, *blend.bonus(history)) if blend.neighbours else Query.of(wide)
 
     def scores(self, history: tf.Tensor, user: tf.Tensor, context: Context | None = None) -> tf.Tensor:
         """What the best of a user's interests says: arguments as of `by_interest` → float32 `[batch, items]`."""
@@ -76,17 +103,5 @@ class Retriever:
 
 
 def evidence(scores: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
-    """What a catalogue's scores say of some rows, whatever list these stand in.
-
-    Args:
-        scores: float32 `[batch, items]`.
-        rows: int32 `[batch, list]`.
-
-    Returns:
-        float32 `[batch, list, 2]`: the log-probability among all items, and the score in standard deviations from the
-        catalogue's mean.
-    """
-    chosen = tf.gather(scores, rows, batch_dims=1)
-    mean, variance = tf.nn.moments(scores, 1, keepdims=True)
-    log_probability = chosen - tf.reduce_logsumexp(scores, 1, keepdims=True)
-    return tf.stack([log_probability, (chosen - mean) * tf.math.rsqrt(variance + 1e-6)], -1)
+    """`Spread.evidence` of some rows int32 `[batch, list]`, from the scores of all, float32 `[batch, items]`."""
+    return Spread.of(scores).evidence(tf.gather(scores, rows, batch_dims=1))

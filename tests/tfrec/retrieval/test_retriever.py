@@ -47,14 +47,14 @@ def test_evidence_by_hand():
     rows = np.array([[4, 2, 11], [1, 0, 1]], np.int32)
     found = evidence(tf.constant(scores), tf.constant(rows)).numpy()
     for line in range(2):
-        chosen, all_of = scores[line, rows[line]], scores[line].astype(np.float64)
+        chosen, all_of = scores[line, rows[line]], scores[line, 1:].astype(np.float64)  # 0 is padding
         np.testing.assert_allclose(found[line, :, 0], chosen - np.log(np.exp(all_of).sum()), rtol=1e-4)
         np.testing.assert_allclose(found[line, :, 1], (chosen - all_of.mean()) / all_of.std(), rtol=1e-4)
 
 
 def test_evidence_where_all_scores_are_equal():
     found = evidence(tf.fill([1, ITEMS], 7.0), tf.constant([[1, 2]])).numpy()
-    np.testing.assert_allclose(found[0, :, 0], -np.log(ITEMS), rtol=1e-5)
+    np.testing.assert_allclose(found[0, :, 0], -np.log(ITEMS - 1), rtol=1e-5)
     np.testing.assert_allclose(found[0, :, 1], 0, atol=1e-3)
 
 
