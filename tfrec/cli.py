@@ -20,11 +20,14 @@ app = typer.Typer(
 )
 pipeline = typer.Typer(no_args_is_help=True, help="The TFX-style pipeline.")
 app.add_typer(pipeline, name="pipeline")
+index = typer.Typer(no_args_is_help=True, help="The items that a trained run can recommend.")
+app.add_typer(index, name="index")
 
 DatasetArgument = Annotated[
     str, typer.Argument(metavar="DATASET", help="A dataset folder, or a built-in name: movielens.")
 ]
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A folder that `tfrec train` wrote.")]
+ToOption = Annotated[Path, typer.Option(help="MODELS/NAME; a version folder is made in it.")]
 
 
 def main() -> None:
@@ -115,14 +118,34 @@ def evaluate(run: RunArgument, on: Annotated[str, typer.Option(help="test or val
 
 
 @app.command()
-def export(
-    run: RunArgument, to: Annotated[Path, typer.Option(help="MODELS/NAME; a version folder is made in it.")]
-) -> None:
+def export(run: RunArgument, to: ToOption) -> None:
     """Write the SavedModel that TensorFlow Serving loads."""
     from tfrec.export import export_run
     from tfrec.run import Run
 
     print(f"Exported: {export_run(Run.open(run), to)}")
+
+
+@index.command("add")
+def index_add(
+    run: RunArgument,
+    new_items: Annotated[
+        Path,
+        typer.Argument(
+            metavar="NEW_ITEMS",
+            help="A parquet or csv file, or a folder with items.parquet or .csv: new ids, the catalogue's columns.",
+        ),
+    ],
+    to: ToOption,
+) -> None:
+    """Publish a new version with further items and no training; later exports have them too."""
+    from tfrec.add_items import add_items
+    from tfrec.run import Run
+
+    version, new = add_items(Run.open(run), new_items, to)
+    if new.report.findings:
+        print(new.report)
+    print(f"Added {len(new.item_ids):,} items: {version}")
 
 
 @app.command(

@@ -24,7 +24,17 @@ WARMUP_USERS = 3
 
 
 def export_run(run: Run, to: str | Path) -> Path:
-    """Writes a run's model as `to/<version>/`, where version is the time in seconds, or one more than the newest there.
+    """Writes a run's model, with the items that were added to it, as `to/<version>/`.
+
+    Returns:
+        the folder of the new version.
+    """
+    return publish(Funnel.from_run(run).signatures, run, to)
+
+
+def publish(signatures: Signatures, run: Run, to: str | Path) -> Path:
+    """Writes a run's signatures as `to/<version>/`, where version is the time in seconds, or one more than the newest
+    there.
 
     Returns:
         the folder of the new version.
@@ -35,7 +45,6 @@ def export_run(run: Run, to: str | Path) -> Path:
     writing = to / f"writing-{version}"
     shutil.rmtree(writing, ignore_errors=True)
     try:
-        signatures = Funnel.from_run(run).signatures
         write_saved_model(signatures, writing)
         write_extra(signatures, run, writing)
         os.replace(writing, to / str(version))
@@ -104,7 +113,8 @@ def make_contract(signatures: Signatures, run: Run, folder: Path) -> dict[str, A
             "retrieve_k": run.config.export.retrieve_k,
             "history": run.config.retrieval.length,
         },
-        "items": len(run.items),
+        "items": len(run.items) + signatures.added,
+        "added": signatures.added,
         "users": len(run.user_ids),
         "encoder": None if signatures.encoder is None else signatures.encoder.fingerprint,
         "dataset": {"name": facts["dataset"], "fingerprint": facts["fingerprint"]},

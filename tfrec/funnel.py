@@ -4,10 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import tensorflow as tf
 
+from tfrec.additions import TITLE, extended_content, load_additions
 from tfrec.run import Fit, Run
 from tfrec.signatures import Signatures
+from tfrec.text.encoder import TextEncoder
 from tfrec.training import load_encoder
 
 
@@ -42,20 +46,41 @@ class Funnel:
         self.signatures, self.titles = signatures, titles
 
     @classmethod
-    def from_run(cls, run: Run, fit: Fit = "test") -> "Funnel":
-        """The stages of a finished run; `fit` "valid" are those that have not seen the validation targets."""
-        stages = run.load_stages(fit)
-        ids, titles = run.items["item_id"].to_list(), run.items["_title"].to_list()
+    def from_run(
+        cls,
+        run: Run,
+        fit: Fit = "test",
+        *,
+        additions: Sequence[pd.DataFrame] | None = None,
+        encoder: TextEncoder | None = None,
+    ) -> "Funnel":
+        """The stages of a finished run.
+
+        Args:
+            run: the run.
+            fit: "valid" are the stages that have not seen the validation targets.
+            additions: items that came after training; None = all that the run has, () = none.
+            encoder: of the run, where it is in memory already.
+        """
+        additions = load_additions(run) if additions is None else additions
+        content, stages = run.content, run.load_stages(fit)
+        for addition in additions:
+            content = extended_content(content, addition)
+        if content.added:
+            stages = stages.grown(content)
+        items = pd.concat([table[["item_id", TITLE]] for table in (run.items, *additions)])
+        ids, titles = items["item_id"].to_list(), items[TITLE].to_list()
         signatures = Signatures(
             item_ids=ids,
             titles=titles,
             schema=run.schema,
-            content=run.content,
+            content=content,
             user_ids=run.user_ids,
-            histories=run.known(fit),
+            histories=run.past(fit),
+            hidden=np.pad(run.hidden, (0, content.added)),
             two_tower=stages.two_tower,
             ranker=stages.ranker,
-            encoder=load_encoder(run.config),
+            encoder=encoder or load_encoder(run.config),
             config=run.config,
             context=run.side.context.spec if run.side.context else None,
         )

@@ -94,7 +94,7 @@ class ExactRecall(Recall):
         return Answer(rows, score, self.spread(asked))
 
     def spread(self, asked: CatalogueScores) -> Spread:
-        return Spread.of(asked.parts.behaviour)
+        return Spread.of(asked.parts.behaviour[:, : self.retriever.trained])
 
     def of(self, asked: CatalogueScores, rows: tf.Tensor) -> Parts:
         return Parts(*(tf.gather(part, rows, batch_dims=1) for part in asked.parts))

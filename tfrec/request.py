@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from tfrec.data.context_graph import ContextGraph
@@ -40,12 +41,13 @@ class RequestReader:
 
     Args:
         item_ids, user_ids: known ids, in the order of catalogue and histories.
-        histories: what the known users did.
+        histories: what the known users did; masked, and read where a request brings no history.
         length: newest events read.
         encoder: of free text, or None.
         text_dim: width of its vectors.
         mask_seen: whether what a user has seen may not come back.
         context: how the context of the interactions was made, where there is any.
+        hidden: bool `[items]`, items that no model has seen: never read as an event, though masked once seen.
     """
 
     def __init__(
@@ -59,11 +61,13 @@ class RequestReader:
         text_dim: int,
         mask_seen: bool,
         context: ContentSpec | None = None,
+        hidden: np.ndarray | None = None,
     ) -> None:
         self.items, self.users = id_lookup(item_ids), id_lookup(user_ids)
         self.memory = UserMemory.of(histories.start, histories.item)
         self.length, self.encoder, self.text_dim, self.mask_seen = length, encoder, text_dim, mask_seen
         self.context = ContextGraph(context, histories) if context else None
+        self.hidden = None if hidden is None or not hidden.any() else tf.constant(np.append(False, hidden))
 
     @property
     def layers(self) -> list[Any]:
@@ -81,11 +85,16 @@ class RequestReader:
         """
         user, given = tf.cast(self.users(user_id), tf.int32), self.item_rows(history)
         stored = self.memory(user)
-        has_given = tf.reduce_any(given > 0, 1, keepdims=True)
-        recent = tf.where(has_given, compact(given, self.length), compact(stored, self.length))
+        read, remembered = self._shown(given), self._shown(stored)
+        has_given = tf.reduce_any(read > 0, 1, keepdims=True)
+        recent = tf.where(has_given, compact(read, self.length), compact(remembered, self.length))
         seen = tf.concat([given, stored], 1) if self.mask_seen else tf.zeros_like(user)[:, None]
         moment = self.context(context, user, ~has_given[:, 0]) if self.context else None
         return self.of_rows(user, recent, seen, query_text, context=moment)
+
+    def _shown(self, rows: tf.Tensor) -> tf.Tensor:
+        """The rows without hidden items, which become 0."""
+        return rows if self.hidden is None else tf.where(tf.gather(self.hidden, rows), 0, rows)
 
     def of_rows(
         self,

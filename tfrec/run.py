@@ -78,7 +78,9 @@ class Run:
         run.folder.mkdir(parents=True, exist_ok=True)
         dataset.items.assign(_title=dataset.item_titles()).to_parquet(run.folder / "items.parquet")
         dataset.users.to_parquet(run.folder / "users.parquet")
-        _replace(run.folder / "config.yaml", lambda path: path.write_text(config.to_yaml(), encoding="utf-8"))
+        replace_file(
+            run.folder / "config.yaml", lambda path: path.write_text(config.to_yaml(), encoding="utf-8")
+        )
         run._write_facts(
             {
                 **facts,
@@ -192,7 +194,7 @@ class Run:
         side: UserSide = NOTHING_MORE,
     ) -> None:
         """Writes content tables, the space of words and the split."""
-        _replace(
+        replace_file(
             self.folder / "lexical.npz", lambda path: np.savez(path, words=words.words, table=words.table)
         )
         for name, known in (("content", content), *((name, getattr(side, name)) for name in SIDES)):
@@ -203,7 +205,7 @@ class Run:
             arrays |= {f"{part}_{name}": getattr(h, name) for name in ("item", "start", "time", "event")}
         for part, targets in (("valid", split.valid), ("test", split.test)):
             arrays |= {f"{part}_{name}": getattr(targets, name) for name in ("user", "item", "event")}
-        _replace(self.folder / "histories.npz", lambda path: np.savez_compressed(path, **arrays))  # type: ignore[arg-type]
+        replace_file(self.folder / "histories.npz", lambda path: np.savez_compressed(path, **arrays))  # type: ignore[arg-type]
 
     def has_stages(self, fit: Fit) -> bool:
         """Whether a fit is finished."""
@@ -217,7 +219,7 @@ class Run:
         """Writes the models of a fit, then the line in run.json that declares them finished."""
         (self.folder / fit).mkdir(exist_ok=True)
         for name, model in (("two_tower", stages.two_tower), ("ranker", stages.ranker)):
-            _replace(self.folder / fit / f"{name}.keras", model.save)
+            replace_file(self.folder / fit / f"{name}.keras", model.save)
         facts = self.facts()
         facts["fits"][fit] = {"epochs": stages.epochs, "seconds": round(seconds, 1)}
         self._write_facts(facts)
@@ -257,7 +259,7 @@ class Run:
 
     def _write_facts(self, facts: dict[str, Any]) -> None:
         text = json.dumps(facts, indent=2, ensure_ascii=False)
-        _replace(self.folder / "run.json", lambda path: path.write_text(text, encoding="utf-8"))
+        replace_file(self.folder / "run.json", lambda path: path.write_text(text, encoding="utf-8"))
 
 
 def _save_content(path: Path, content: ItemContent) -> None:
@@ -265,7 +267,7 @@ def _save_content(path: Path, content: ItemContent) -> None:
     arrays: dict[str, Any] = {"table": content.table, "category": content.category}
     if content.lexical is not None:
         arrays["lexical"] = content.lexical
-    _replace(path, lambda aside: np.savez(aside, spec=spec, **arrays))
+    replace_file(path, lambda aside: np.savez(aside, spec=spec, **arrays))
 
 
 def _load_content(path: Path) -> ItemContent:
@@ -274,7 +276,7 @@ def _load_content(path: Path) -> ItemContent:
         return ItemContent(spec, file["table"], file["category"], file.get("lexical"))
 
 
-def _replace(path: Path, write: Callable[[Path], Any]) -> None:
+def replace_file(path: Path, write: Callable[[Path], Any]) -> None:
     """Writes beside `path` and renames, so that no reader and no crash ever leaves half a file."""
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=WRITING) as folder:
         beside = Path(folder) / path.name

@@ -41,6 +41,7 @@ class Signatures:
         content: its content tables.
         user_ids: known users, in the order of `histories`.
         histories: what the users did; masked, and used where a request brings no history.
+        hidden: bool `[items]`, items whose interactions no model has seen; None = there are none.
         two_tower, ranker: trained stages.
         encoder: reads free text; None = there is no language model, and free text is ignored.
         config: settings.
@@ -61,11 +62,13 @@ class Signatures:
         encoder: TextEncoder | None,
         config: Config,
         context: ContentSpec | None = None,
+        hidden: np.ndarray | None = None,
     ) -> None:
-        self.config, self.encoder = config, encoder
-        retriever, kept = Retriever(two_tower), config.ranking.neighbours
-        features = build_pair_features(histories, content, retriever.vectors, neighbours_kept=kept)
-        self.slate = SlateMaker(make_recall(retriever, features, histories, config), features, ranker, config)
+        self.config, self.encoder, self.added = config, encoder, content.added
+        retriever, kept = Retriever(two_tower, added=content.added), config.ranking.neighbours
+        known = histories if hidden is None else histories.without(hidden)
+        features = build_pair_features(known, content, retriever.vectors, neighbours_kept=kept)
+        self.slate = SlateMaker(make_recall(retriever, features, known, config), features, ranker, config)
         self.read = RequestReader(
             item_ids,
             user_ids,
@@ -75,6 +78,7 @@ class Signatures:
             text_dim=content.spec.text_dim,
             mask_seen=config.data.repeats == "first",
             context=context,
+            hidden=hidden,
         )
         self.item_graph = ContentGraph(schema.items, content.spec)
         self.item_ids, self.titles = tf.constant(["", *item_ids]), tf.constant(["", *titles])
@@ -213,6 +217,7 @@ class Signatures:
         encode = self.encoder.forward if self.encoder else None
         content, category = self.item_graph(encode, columns, tf.shape(item_id)[0])
         tower = self.slate.retriever.model.candidate
+        category = tf.where(category < tower.categories, category, 0)  # of others there is no embedding
         return {"embedding": tower.combine(self.read.item_rows(item_id), content, category)}
 
     def _filters(self, request: Request, exclude: tf.Tensor, allow_category: tf.Tensor) -> Filters:

@@ -2,7 +2,11 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
+from tfrec.data.item_content import ItemContent
 from tfrec.ranking.ranker import Ranker
+from tfrec.retrieval.growth import copy_weights, grown
 from tfrec.retrieval.two_tower import TwoTower
 
 
@@ -19,3 +23,14 @@ class Stages:
     two_tower: TwoTower
     ranker: Ranker
     epochs: int
+
+    def grown(self, content: ItemContent) -> "Stages":
+        """For a catalogue with `content.added` items that came after training; nothing is learned of them."""
+        two_tower = grown(self.two_tower, content)
+        rows = len(content.table)
+        ranker = Ranker.from_config({**self.ranker.get_config(), "items": rows})
+        copy_weights(self.ranker, ranker)
+        ranker.scale.finalize_state()  # it computes with a copy of its weights
+        new = two_tower.item_vectors()[rows - content.added :]
+        ranker.vectors.assign(np.concatenate([self.ranker.vectors.numpy(), new]))
+        return Stages(two_tower, ranker, self.epochs)

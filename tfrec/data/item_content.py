@@ -144,13 +144,14 @@ def learn_columns(
 
 def apply_spec(spec: ContentSpec, rows: pd.DataFrame, text_vectors: np.ndarray | None) -> ItemContent:
     """The content of `rows` (one each) under a spec learned before."""
-    blocks = [] if text_vectors is None else [text_vectors]
+    blocks: list[np.ndarray] = [] if text_vectors is None else [text_vectors]
     for column, (mean, deviation) in spec.numbers.items():
         values = rows[column].to_numpy(np.float64)
         known = ~np.isnan(values)
         blocks += [np.where(known, (values - mean) / deviation, 0.0)[:, None], known[:, None]]
     vectors = [np.stack(rows[column].to_list()) / length for column, (_, length) in spec.vectors.items()]
-    blocks += [vector.any(1, keepdims=True) for vector in vectors] + vectors
+    blocks += [np.any(vector, 1, keepdims=True) for vector in vectors]
+    blocks += vectors
     table = np.concatenate(blocks, 1) if blocks else np.zeros((len(rows), 0))
     empty_row = np.zeros((1, table.shape[1]))
     return ItemContent(spec, np.concatenate([empty_row, table]).astype(np.float32), _category_ids(spec, rows))

@@ -36,7 +36,8 @@ def evaluate(run: Run, on: Fit = "test") -> dict[str, Any]:
         the content of metrics.json.
     """
     past, known, targets = run.past(on), run.known(on), run.targets(on)
-    signatures, mask_seen = Funnel.from_run(run, on).signatures, run.config.data.repeats == "first"
+    signatures = Funnel.from_run(run, on, additions=()).signatures
+    mask_seen = run.config.data.repeats == "first"
     stages = rank_stages(signatures, known, past, targets, mask_seen=mask_seen, side=run.side)
     rivals = rank_rivals(
         known,

@@ -72,12 +72,17 @@ class PairFeatures(keras.layers.Layer):
     def _table(self, name: str, shape: tuple[int, ...], dtype: str) -> Any:
         return self.add_weight(shape=shape, dtype=dtype, initializer="zeros", trainable=False, name=name)
 
-    def set_tables(self, *, counts: np.ndarray, **tables: Any) -> None:
-        """Fill the tables: counts int `[items]` (training interactions), and by name `vectors`, `language`, `category`,
-        `neighbour` and `cosine`, each `[items, …]` as in the constructor."""
+    def set_tables(self, *, counts: np.ndarray, added: int = 0, **tables: Any) -> None:
+        """Fill the tables.
+
+        Args:
+            counts: int `[items]`, training interactions.
+            added: how many of the last rows came after training; they do not change how popular the others are.
+            tables: `vectors`, `language`, `category`, `neighbour`, `cosine`, `[items, …]` as in the constructor.
+        """
         popularity = np.log1p(counts)
-        spread = popularity[1:].std() or 1.0
-        self.tables["popularity"].assign((popularity - popularity[1:].mean()) / spread)
+        trained = popularity[1 : len(counts) - added]
+        self.tables["popularity"].assign((popularity - trained.mean()) / (trained.std() or 1.0))
         for name, values in tables.items():
             self.tables[name].assign(values)
 

@@ -45,7 +45,8 @@ def build_pair_features(
     """The feature layer of a catalogue: counts and co-occurrence from `histories`, item vectors from retrieval."""
     items, slots = content.category.shape
     language, vocabulary = content.language, content.spec.vocabulary
-    rows, cosines = neighbours(histories.matrix(items - 1), neighbours_kept)
+    met = neighbours(histories.matrix(items - 1 - content.added), neighbours_kept)
+    rows, cosines = (np.pad(table, ((0, content.added), (0, 0))) for table in met)
     layer = PairFeatures(
         items,
         vectors.shape[1],
@@ -56,6 +57,7 @@ def build_pair_features(
     )
     layer.set_tables(
         counts=np.concatenate([[0], histories.counts(items - 1)]),
+        added=content.added,
         vectors=vectors,
         language=language,
         category=content.category,

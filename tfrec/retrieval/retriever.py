@@ -34,18 +34,22 @@ class Retriever:
 
     Args:
         model: trained towers; the index is computed from them here.
+        added: how many of the last items came after training. They are found as the others are, but what a score means
+            beside those of the catalogue was learned without them.
 
     Attributes:
+        trained: rows without the added ones.
         vectors: of the towers alone, float32 `[items, dim]`.
     """
 
-    def __init__(self, model: TwoTower) -> None:
+    def __init__(self, model: TwoTower, *, added: int = 0) -> None:
         self.model = model
         self.vectors = model.item_vectors()
         self.index: ExactIndex = ExactIndex.of(
             model.blend.candidates(self.vectors, model.candidate.warm.value)
         )
         self.items = self.index.items
+        self.trained = self.items - added
 
     def cluster(self, histories: Histories, *, recall: float, k: int, seed: int = 0) -> None:
         """Makes the index a clustered one.

@@ -145,3 +145,13 @@ def test_it_computes_in_float32_under_any_policy():
     np.testing.assert_array_equal(
         half(HISTORY, CANDIDATES, RETRIEVAL), layer()(HISTORY, CANDIDATES, RETRIEVAL)
     )
+
+
+def test_items_that_came_later_change_no_popularity():
+    """They have the popularity of an item that nobody took."""
+    few, more = (PairFeatures(n, 0, text_dim=0, neighbours=0, categories=0, slots=1) for n in (4, 6))
+    few.set_tables(counts=np.array([0, 0, 3, 9]))
+    more.set_tables(counts=np.array([0, 0, 3, 9, 0, 0]), added=2)
+    popularity, expected = more.tables["popularity"].numpy(), few.tables["popularity"].numpy()
+    np.testing.assert_array_equal(popularity[:4], expected)
+    np.testing.assert_array_equal(popularity[4:], expected[1])
