@@ -10,6 +10,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfrec.retrieval.index import summed_at
+
 NAMES = (
     "retrieval_log_probability",
     "retrieval_z",
@@ -123,21 +125,16 @@ class PairFeatures(keras.layers.Layer):
 
     def _co_occurrence(self, history: tf.Tensor, candidates: tf.Tensor) -> list[tf.Tensor]:
         """Item-kNN scores of the candidates: over the whole history, weighted by recency, for the last event."""
-        batch = tf.shape(history)[0]
         near, cosine = (tf.gather(self.tables[name].value, history) for name in ("neighbour", "cosine"))
-        line = tf.range(batch)[:, None]
-        cells = tf.reshape(line[..., None] * self.items + near, [-1])
-        wanted = tf.reshape(line * self.items + candidates, [-1])
-        known = tf.cast(history > 0, tf.float32)
-
-        def score(weight: tf.Tensor) -> tf.Tensor:
-            """Adds up the cosines of the neighbours of each event, and looks the candidates up in the sum."""
-            total = tf.math.unsorted_segment_sum(
-                tf.reshape(cosine * weight[..., None], [-1]), cells, batch * self.items
-            )
-            return tf.reshape(tf.gather(total, wanted), tf.shape(candidates))
-
-        return [tf.math.log1p(score(known)), score(_recency(history)), score(_is_last(history))]
+        weight = tf.stack([tf.cast(history > 0, tf.float32), _recency(history), _is_last(history)], -1)
+        values = cosine[..., None] * weight[:, :, None]
+        batch, length = tf.unstack(tf.shape(history))
+        flat = length * self.neighbours
+        scores = summed_at(
+            candidates, tf.reshape(near, [batch, flat]), tf.reshape(values, [batch, flat, weight.shape[-1]])
+        )
+        whole, recent, last = tf.unstack(scores, axis=-1)
+        return [tf.math.log1p(whole), recent, last]
 
     def _category_overlap(self, history: tf.Tensor, candidates: tf.Tensor) -> tf.Tensor:
         """Share of the recent history in the candidate's categories, averaged over them."""

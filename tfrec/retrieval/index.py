@@ -127,7 +127,9 @@ class ExactIndex(keras.layers.Layer):
     def score(self, query: Query, rows: tf.Tensor) -> tf.Tensor:
         """Of some rows int32 `[batch, list]`: float32 `[batch, list]`."""
         products = tf.linalg.matvec(tf.gather(self.vectors.value, rows), query.vector)
-        return products if query.rows.shape[1] == 0 else products + summed_at(rows, query.rows, query.bonus)
+        if query.rows.shape[1] == 0:
+            return products
+        return products + summed_at(rows, query.rows, query.bonus[..., None])[..., 0]
 
     def search(self, query: Query, filters: Filters, k: tf.Tensor | int) -> Answer:
         """The k best rows that are not filtered out."""
@@ -158,23 +160,25 @@ def best(scores: tf.Tensor, blocked: tf.Tensor, k: tf.Tensor | int) -> tuple[tf.
 
 
 def summed_at(wanted: tf.Tensor, rows: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
-    """The sum of the values of each wanted row; no table of all items is made.
+    """The sums of the values of each wanted row; no table of all items is made.
 
     Args:
         wanted: int32 `[batch, list]`.
         rows: int32 `[batch, n]`.
-        values: float32 `[batch, n]`.
+        values: float32 `[batch, n, kinds]`.
 
     Returns:
-        float32 `[batch, list]`.
+        float32 `[batch, list, kinds]`.
     """
-    order, width = tf.sort(wanted, 1), tf.shape(wanted)[1]
+    order = tf.sort(tf.pad(wanted, [[0, 0], [0, 1]]), 1)  # never empty
+    batch, width = tf.unstack(tf.shape(order))
     place = tf.minimum(tf.searchsorted(order, rows), width - 1)
-    values = tf.where(tf.gather(order, place, batch_dims=1) == rows, values, 0.0)
-    batch = tf.shape(wanted)[0]
-    cells = tf.reshape(tf.range(batch)[:, None] * width + place, [-1])
-    sums = tf.math.unsorted_segment_sum(tf.reshape(values, [-1]), cells, batch * width)
-    return tf.gather(tf.reshape(sums, [batch, width]), tf.searchsorted(order, wanted), batch_dims=1)
+    found = tf.equal(tf.gather(order, place, batch_dims=1), rows)
+    values = tf.boolean_mask(values, found)
+    cells = tf.boolean_mask(tf.range(batch)[:, None] * width + place, found)
+    sums = tf.math.unsorted_segment_sum(values, cells, batch * width)
+    sums = tf.reshape(sums, [batch, width, values.shape[-1]])
+    return tf.gather(sums, tf.searchsorted(order, wanted), batch_dims=1)
 
 
 def check_vectors(vectors: Any) -> None:

@@ -85,8 +85,8 @@ def within_quota(scores: tf.Tensor, blocked: tf.Tensor, k: tf.Tensor | int) -> t
         bool `[batch, items]`.
     """
     batch, interests, items = tf.unstack(tf.shape(scores))
+    line = tf.range(tf.cast(batch, tf.int64))[:, None, None]  # batch × items may be more than an int32 counts
     top, rows = tf.math.top_k(tf.where(blocked[:, None], LOWEST, scores), tf.minimum(k // interests, items))
-    cells = tf.boolean_mask(tf.range(batch)[:, None, None] * items + rows, top > LOWEST)
-    return tf.reshape(
-        tf.math.unsorted_segment_sum(tf.ones_like(cells), cells, batch * items) > 0, [batch, items]
-    )
+    cells = tf.stack([tf.broadcast_to(line, tf.shape(rows, tf.int64)), tf.cast(rows, tf.int64)], -1)
+    cells = tf.boolean_mask(cells, top > LOWEST)
+    return tf.scatter_nd(cells, tf.ones_like(cells[:, 0], tf.bool), tf.shape(blocked, tf.int64))

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from tests.layer_checks import check_layer
-from tfrec.retrieval.index import LOWEST, ExactIndex, best
+from tfrec.retrieval.filters import Filters
+from tfrec.retrieval.index import LOWEST, ExactIndex, Query, best, summed_at
 
 ITEMS = 6
 # few different values, so that ties are common
@@ -48,3 +49,39 @@ def test_k_may_be_a_tensor(k):
         best(scores, blocked, tf.constant(k)), best(scores, blocked, k), strict=True
     ):
         np.testing.assert_array_equal(of_tensor, of_number)
+
+
+@pytest.mark.parametrize(("wanted", "rows"), [(5, 12), (5, 0), (0, 12), (1, 1)])
+def test_sums_of_wanted_rows(wanted, rows):
+    rng = np.random.default_rng(wanted)
+    asked, stands = (rng.integers(0, ITEMS, (3, width)).astype(np.int32) for width in (wanted, rows))
+    values = rng.normal(size=(3, rows, 2)).astype(np.float32)
+    expected = [[values[line][stands[line] == row].sum(0) for row in asked[line]] for line in range(3)]
+    found = summed_at(*map(tf.constant, (asked, stands, values)))
+    np.testing.assert_allclose(found, np.array(expected).reshape(3, wanted, 2), atol=1e-6)
+
+
+class TestQuery:
+    """Inner products, and a bonus for some rows."""
+
+    VECTORS = np.random.default_rng(0).normal(size=(ITEMS, 4)).astype(np.float32)
+    QUERY = Query(tf.eye(2, 4), tf.constant([[3, 1, 3], [0, 5, 2]]), tf.constant([[1.0, 2, 4], [0, 8, -1]]))
+    SCORES = np.eye(2, 4) @ VECTORS.T + [[0, 2, 0, 5, 0, 0], [0, 0, -1, 0, 0, 8]]
+
+    def test_scores_of_all_and_of_some(self):
+        index, rows = ExactIndex.of(self.VECTORS), np.array([[3, 3, 0], [4, 5, 2]], np.int32)
+        np.testing.assert_allclose(index.scores(self.QUERY), self.SCORES, atol=1e-6)
+        expected = np.take_along_axis(self.SCORES, rows, 1)
+        np.testing.assert_allclose(index.score(self.QUERY, tf.constant(rows)), expected, atol=1e-6)
+
+    def test_the_answer(self):
+        filters = Filters(tf.constant([[3], [0]]))
+        answer = ExactIndex.of(self.VECTORS).search(self.QUERY, filters, 2)
+        for line, blocked in enumerate(([0, 3], [0])):
+            scores = self.SCORES[line].copy()
+            scores[blocked] = -np.inf
+            np.testing.assert_array_equal(answer.rows[line], np.argsort(-scores)[:2])
+            every = self.SCORES[line, 1:]  # also what is filtered out
+            np.testing.assert_allclose(answer.spread.mean[line], every.mean(), atol=1e-5)
+            np.testing.assert_allclose(answer.spread.deviation[line], every.std(), rtol=1e-4)
+            np.testing.assert_allclose(answer.spread.partition[line], np.log(np.exp(every).sum()), rtol=1e-5)
