@@ -36,12 +36,12 @@ from tfrec.data.splits import Split, split
 from tfrec.data.user_side import NOTHING_MORE, UserSide, learn_user_side
 from tfrec.evaluation.baselines import BASELINES, LeftOutError
 from tfrec.evaluation.protocol import Score, batch_for, measure, rank_targets
+from tfrec.language import untuned_encoder
 from tfrec.retrieval.fit import fit_retrieval
 from tfrec.retrieval.gains import fit_gains
 from tfrec.retrieval.retriever import Retriever
 from tfrec.retrieval.two_tower import TwoTower
 from tfrec.text.cache import encode_cached
-from tfrec.training import load_encoder
 
 RESULTS = Path(__file__).parent / "results"
 SETTINGS = {
@@ -80,7 +80,7 @@ class Task(NamedTuple):
 def load_task(source: str, config: Config) -> tuple[Task, dict[str, Any]]:
     """The task of a dataset, and the facts that say which data it was."""
     dataset = load_dataset(source)
-    encoder = load_encoder(config)
+    encoder = untuned_encoder(config)
     vectors = None if encoder is None else encode_cached(encoder, dataset.item_texts(), progress=True)
     whole = histories(dataset)
     side = learn_user_side(dataset, whole, None, time=config.retrieval.time)

@@ -7,9 +7,9 @@ from tfrec.data.dataset import Dataset
 from tfrec.data.new_items import read_new_items
 from tfrec.export import publish
 from tfrec.funnel import Funnel
+from tfrec.language import load_encoder
 from tfrec.run import Run
 from tfrec.text.cache import encode_cached
-from tfrec.training import load_encoder
 
 
 def add_items(run: Run, source: str | Path, to: str | Path) -> tuple[Path, Dataset]:
@@ -33,7 +33,7 @@ def add_items(run: Run, source: str | Path, to: str | Path) -> tuple[Path, Datas
         ids = [id_ for table in (run.items, *earlier) for id_ in table["item_id"]]
         widths = {column: width for column, (width, _) in run.content.spec.vectors.items()}
         new = read_new_items(source, run.schema, widths, ids)
-        encoder = load_encoder(run.config)
+        encoder = load_encoder(run)
         language = None if encoder is None else encode_cached(encoder, new.item_texts(), progress=True)
         addition = make_addition(run, new, language)
         funnel = Funnel.from_run(run, additions=[*earlier, addition], encoder=encoder)

@@ -9,10 +9,10 @@ import pandas as pd
 import tensorflow as tf
 
 from tfrec.additions import TITLE, extended_content, load_additions
+from tfrec.language import load_encoder
 from tfrec.run import Fit, Run
 from tfrec.signatures import Signatures
 from tfrec.text.encoder import TextEncoder
-from tfrec.training import load_encoder
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Funnel:
             hidden=np.pad(run.hidden, (0, content.added)),
             two_tower=stages.two_tower,
             ranker=stages.ranker,
-            encoder=encoder or load_encoder(run.config),
+            encoder=encoder or load_encoder(run),
             config=run.config,
             context=run.side.context.spec if run.side.context else None,
         )

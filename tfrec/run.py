@@ -6,6 +6,7 @@ RUN/items.parquet       the catalogue; RUN/users.parquet the known users
 RUN/content.npz         content tables; RUN/profile.npz and RUN/context.npz those of users and moments, where known
 RUN/lexical.npz         the space of words that item texts were placed in
 RUN/histories.npz       the split
+RUN/lora.safetensors    what tuning taught the language model, where it helped (or top.…, full.…)
 RUN/valid/, RUN/test/   the stages of the two fits
 RUN/evaluation/         written by `tfrec evaluate`
 """
@@ -206,6 +207,22 @@ class Run:
         for part, targets in (("valid", split.valid), ("test", split.test)):
             arrays |= {f"{part}_{name}": getattr(targets, name) for name in ("user", "item", "event")}
         replace_file(self.folder / "histories.npz", lambda path: np.savez_compressed(path, **arrays))  # type: ignore[arg-type]
+
+    @property
+    def tuned_weights(self) -> Path:
+        """Where the weights that tuning of the language model changed are kept."""
+        return self.folder / f"{self.config.text.tuning}.safetensors"
+
+    @property
+    def tuning(self) -> dict[str, Any] | None:
+        """What became of tuning the language model; None = it was not tuned, or not to the end."""
+        return self.facts().get("tuning")
+
+    def save_tuning(self, facts: dict[str, Any], write: Callable[[Path], Any] | None) -> None:
+        """Writes tuned weights, where they are kept, then the lines in run.json that declare tuning finished."""
+        if write is not None:
+            replace_file(self.tuned_weights, write)
+        self._write_facts({**self.facts(), "tuning": facts})
 
     def has_stages(self, fit: Fit) -> bool:
         """Whether a fit is finished."""

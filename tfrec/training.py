@@ -20,6 +20,7 @@ from tfrec.data.lexical import LexicalSpace
 from tfrec.data.moments import Moments, held_out, held_out_moments
 from tfrec.data.splits import Targets, hidden_items, split
 from tfrec.data.user_side import NOTHING_MORE, UserSide, learn_user_side
+from tfrec.language import load_encoder, tune_language
 from tfrec.ranking.fit import build_pair_features, fit_ranker, make_lists
 from tfrec.ranking.ranker import Ranker
 from tfrec.retrieval.fit import catch_up, fit_retrieval
@@ -49,14 +50,16 @@ def train(dataset: Dataset, config: Config, out: str | Path) -> Run:
     run = Run.start(out, dataset, config)
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
-    encoder = load_encoder(config)
-    content = learn_content(dataset, _text_vectors(dataset, encoder))
-    words = LexicalSpace.learn(dataset.item_texts(), config.retrieval.lexical_dim)
-    content = with_words(content, words, dataset.item_texts())
-    whole = histories(dataset, config.data.repeats)
-    side = learn_user_side(dataset, whole, _profile_vectors(dataset, encoder), time=config.retrieval.time)
+    whole, texts = histories(dataset, config.data.repeats), dataset.item_texts()
+    parts = split(whole, config.data.split)
     hidden = hidden_items(len(dataset.item_ids), config.data.hide_items, config.seed)
-    run.save_inputs(content, words, split(whole, config.data.split), hidden, side)
+    tune_language(run, parts.train.without(hidden), texts)
+    encoder = load_encoder(run)
+    content = learn_content(dataset, _text_vectors(dataset, encoder))
+    words = LexicalSpace.learn(texts, config.retrieval.lexical_dim)
+    content = with_words(content, words, texts)
+    side = learn_user_side(dataset, whole, _profile_vectors(dataset, encoder), time=config.retrieval.time)
+    run.save_inputs(content, words, parts, hidden, side)
     fits: tuple[Fit, ...] = ("valid", "test")
     for name in fits:
         if not run.has_stages(name):
@@ -66,13 +69,6 @@ def train(dataset: Dataset, config: Config, out: str | Path) -> Run:
             stages = fit(run.past(name), content, config, hidden=hidden, epochs=epochs, side=side)
             run.save_stages(name, stages, seconds=time.perf_counter() - started)
     return run.finish()
-
-
-def load_encoder(config: Config) -> TextEncoder | None:
-    """The configured language model; None for 'none'."""
-    if config.text.encoder == "none":
-        return None
-    return TextEncoder.from_name(config.text.encoder, sequence_length=config.text.sequence_length)
 
 
 def _text_vectors(dataset: Dataset, encoder: TextEncoder | None) -> np.ndarray | None:

@@ -23,8 +23,7 @@ from tfrec.ranking.ranker import Ranker
 from tfrec.retrieval.fit import build_two_tower
 from tfrec.run import Run
 from tfrec.stages import Stages
-from tfrec.text.encoder import TextEncoder
-from tfrec.training import fit, load_encoder, train
+from tfrec.training import fit, train
 
 
 def test_the_same_seed_gives_the_same_weights(world_run: Run):
@@ -37,13 +36,6 @@ def test_the_same_seed_gives_the_same_weights(world_run: Run):
     for ours, theirs in ((again.two_tower, before.two_tower), (again.ranker, before.ranker)):
         for one, other in zip(ours.weights, theirs.weights, strict=True):
             np.testing.assert_array_equal(one, other, err_msg=one.path)
-
-
-def test_the_encoder_is_the_one_of_the_settings(tiny_encoder_folder):
-    encoder = load_encoder(tiny_config(tiny_encoder_folder, "text.sequence_length=9"))
-    assert isinstance(encoder, TextEncoder)
-    assert encoder.sequence_length == 9
-    assert load_encoder(tiny_config("none")) is None
 
 
 class Calls:

@@ -1,0 +1,126 @@
+"""Teaches a text encoder by behaviour: texts of items that keep company come close, also of items not seen yet.
+
+Every text is taken once in turn, beside a companion drawn from its own: a popular item is an anchor no more often than
+a rare one. A tenth of the texts is held out with all their pairs; how well these are found by texts that were learned
+decides which epoch is kept.
+"""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfrec.config import TuningConfig
+from tfrec.data.companions import Companions
+from tfrec.text.encoder import TextEncoder
+from tfrec.text.held_out_pairs import MONITOR, HeldOutPairs
+from tfrec.text.pair_model import PairModel
+from tfrec.text.tuning import apply_tuning
+
+PATIENCE = 3  # epochs
+RATES = {"lora": 1e-3, "top": 1e-4, "full": 2e-5}
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What became of tuning.
+
+    Attributes:
+        trained: weights that were open (scalars), of all `weights`.
+        before, after: mean reciprocal rank of held-out texts, untuned and after the best epoch.
+        epochs: how many were run; 0 = there was too little to learn from.
+    """
+
+    trained: int
+    weights: int
+    before: float = 0.0
+    after: float = 0.0
+    epochs: int = 0
+
+    @property
+    def is_better(self) -> bool:
+        """Whether tuning helped with texts that it had not seen."""
+        return self.after > self.before
+
+
+def teach(
+    encoder: TextEncoder, companions: Companions, how: str, config: TuningConfig, *, seed: int
+) -> Lesson:
+    """Tunes an encoder; it keeps the weights of its best epoch, which need not be better than none.
+
+    Args:
+        encoder: changed in place.
+        companions: what may be learned from.
+        how: "top", "lora" or "full", as `apply_tuning` reads it.
+        config: settings.
+        seed: of what is held out and of the batches; weights and dropout follow `keras.utils.set_random_seed`.
+    """
+    trained = apply_tuning(encoder, how, rank=config.rank, layers=config.layers)
+    weights = encoder.count_params()
+    log.info("language model: %s trains %s of %s parameters", how, f"{trained:,}", f"{weights:,}")
+    rng = np.random.default_rng(seed)
+    held = companions.hold_out(rng)
+    exam, known = HeldOutPairs(companions, held, rng), companions.without(held)
+    if not len(exam) or len(known.accompanied) < 2:
+        log.warning("language model: too few items follow each other to learn from: it stays as it is")
+        return Lesson(trained, weights)
+    history = _fit(PairModel(encoder, xla=config.xla), known, exam, config, RATES[how], rng)
+    after = max(history.history[MONITOR])
+    return Lesson(trained, weights, exam.before, after, len(history.epoch))
+
+
+def _fit(
+    model: PairModel,
+    companions: Companions,
+    exam: HeldOutPairs,
+    config: TuningConfig,
+    rate: float,
+    rng: np.random.Generator,
+) -> keras.callbacks.History:
+    batch = min(config.batch, len(companions.accompanied))
+    optimizer = keras.optimizers.Adam(config.learning_rate or rate, global_clipnorm=1.0)
+    model.compile(optimizer=optimizer, jit_compile=False)
+    stop = keras.callbacks.EarlyStopping(MONITOR, mode="max", patience=PATIENCE, restore_best_weights=True)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*shuffle=True", category=UserWarning)  # the batches do it
+        return model.fit(
+            _batches(companions, token_table(model.encoder, companions.texts), batch, rng),
+            epochs=config.epochs,
+            steps_per_epoch=min(config.steps, len(companions.accompanied) // batch),
+            verbose=0,
+            callbacks=[exam, stop],
+        )
+
+
+def token_table(encoder: TextEncoder, texts: list[str]) -> np.ndarray:
+    """Token ids of all texts, int32 `[texts, sequence_length]`: one width for all, so that a step is compiled once."""
+    table = np.full((len(texts), encoder.sequence_length), encoder.tokenizer.pad_token_id, np.int32)
+    for first in range(0, len(texts), 1024):
+        tokens = encoder.tokenize(tf.constant(texts[first : first + 1024]))[0].numpy()
+        table[first : first + 1024, : tokens.shape[1]] = tokens
+    return table
+
+
+def _batches(
+    companions: Companions, tokens: np.ndarray, batch: int, rng: np.random.Generator
+) -> tf.data.Dataset:
+    """Pairs for a `PairModel`, without end; anchors that do not fill a batch wait for the next turn."""
+    anchors, width = companions.accompanied, tokens.shape[1]
+    whole = len(anchors) // batch * batch
+
+    def pairs() -> Iterator[dict[str, np.ndarray]]:
+        while True:
+            for anchor in rng.permutation(anchors)[:whole].reshape(-1, batch):
+                companion = companions.draw(anchor, rng)
+                rival = ~companions.between(anchor, companion) & (anchor[:, None] != companion)
+                yield {"anchor": tokens[anchor], "companion": tokens[companion], "rival": rival}
+
+    ids, flags = tf.TensorSpec([batch, width], tf.int32), tf.TensorSpec([batch, batch], tf.bool)
+    signature = {"anchor": ids, "companion": ids, "rival": flags}
+    return tf.data.Dataset.from_generator(pairs, output_signature=signature)
