@@ -1,5 +1,7 @@
 """The user side end to end: profile and moment decide, for known and for new users, in Python and as served."""
 
+import contextlib
+import json
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +9,18 @@ import pytest
 
 from serving.client import Client
 from serving.model_server.process import running_server
-from tests.moody_world import EACH, MOODS, NEWCOMERS, TASTES, kind, moment, moody_config, moody_dataset
+from tests.moody_world import (
+    EACH,
+    EVENTS,
+    MOODS,
+    NEWCOMERS,
+    TASTES,
+    kind,
+    moment,
+    moody_config,
+    moody_dataset,
+)
+from tfrec import cli
 from tfrec.evaluation.evaluate import evaluate
 from tfrec.export import export_run
 from tfrec.funnel import Funnel
@@ -114,12 +127,37 @@ def test_signatures_say_what_may_be_told(client):
     assert set(signatures["serving_default"].inputs) == {"user_id", "history"}
 
 
+def test_the_contract_lists_what_may_be_told(models):
+    (version,) = models.iterdir()
+    contract = json.loads((version / "assets.extra" / "contract.json").read_text("utf-8"))
+    assert contract["schema"]["interactions"]["mood"] == "context"
+    assert contract["signatures"]["rank"]["inputs"]["context_mood"] == "string[?]"
+
+
+def test_the_command_line_tells_the_moment(client, monkeypatch, capsys):
+    monkeypatch.setattr("serving.client.Client", lambda *_, **__: contextlib.nullcontext(client))
+    for mood in MOODS:
+        cli.recommend(
+            user=NEWCOMERS["sweet"],
+            history="",
+            text="",
+            exclude="",
+            category="",
+            context=[f"mood={mood}"],
+            k=1,
+        )
+        assert kind(capsys.readouterr().out.split("\t")[0]) == ("sweet", mood)
+
+
 def test_the_hour_decides_where_time_is_known(tmp_path):
-    config = moody_config("retrieval.time=true", "ranking.epochs=1", "retrieval.epochs=6")
+    """Asked of another encoder and of many interests, which must answer the same."""
+    settings = ("retrieval.time=true", "retrieval.encoder=lstm", "retrieval.interests=2", "ranking.epochs=1")
+    config = moody_config(*settings)
     funnel = Funnel.from_run(train(moody_dataset(tells="time"), config, tmp_path / "run"))
     for mood in MOODS:
         for taste, user in NEWCOMERS.items():
-            assert kinds(funnel.recommend(user, context={"time": moment(mood, 9)})) == {(taste, mood)}
-        known = funnel.recommend("u1", context={"time": moment(mood, 9)})
+            assert kinds(funnel.recommend(user, context={"time": moment(mood, EVENTS)})) == {(taste, mood)}
+        known = funnel.recommend("u1", context={"time": moment(mood, EVENTS)})
+        known.sort(key=lambda item: -item.retrieval_score)  # the ranker had one epoch
         assert kinds(known, 2) == {(TASTES[1], mood)}
     assert np.isnan(funnel.signatures.defaults["recommend"]["time"])

@@ -167,6 +167,12 @@ def recommend(
     exclude: Annotated[str, typer.Option(help="Item ids that may not come back: a,b,c")] = "",
     category: Annotated[str, typer.Option(help="Only items of these categories: a,b,c")] = "",
     diversity: Annotated[float | None, typer.Option(help="Strength of diversity, 0 to 1.")] = None,
+    context: Annotated[
+        list[str],
+        typer.Option(
+            metavar="COLUMN=VALUE", help="The moment, as far as the model knows any; may be repeated."
+        ),
+    ] = [],  # noqa: B006
     k: Annotated[int, typer.Option("-k", "--k", help="How many.")] = 10,
     model: Annotated[str, typer.Option(help="The model's name on the server.")] = "recommender",
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines instead of a table.")] = False,
@@ -182,6 +188,7 @@ def recommend(
             exclude=_listed(exclude),
             allow_category=_listed(category),
             diversity=diversity,
+            context=dict(_pair(setting) for setting in context),
             k=k,
         )
     for item in found:
@@ -245,6 +252,13 @@ def doctor() -> None:
     from tfrec.doctor import diagnose
 
     sys.exit(diagnose())
+
+
+def _pair(setting: str) -> tuple[str, str]:
+    name, equals, value = setting.partition("=")
+    if not equals:
+        raise typer.BadParameter(f"--context must be COLUMN=VALUE. Received: {setting}")
+    return name, value
 
 
 def _listed(values: str) -> list[str]:

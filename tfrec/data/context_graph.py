@@ -9,7 +9,7 @@ import tensorflow as tf
 from tfrec.data.content_graph import ContentGraph
 from tfrec.data.histories import Histories
 from tfrec.data.item_content import ContentSpec
-from tfrec.data.user_side import DAY, GAP, HOUR, TIME_ROLES, WEEKDAY, Context
+from tfrec.data.user_side import DAY, GAP, HOUR, TIME_ROLES, TINY, WEEKDAY, Context
 from tfrec.schema import Role
 
 PREFIX, TIME = "context_", "time"
@@ -87,17 +87,14 @@ class ContextGraph:
 
 def _time_columns(time: tf.Tensor, before: tf.Tensor) -> dict[str, tf.Tensor]:
     """As `time_columns` does it offline: float64 `[batch]`, the time and that of the event before, NaN = unknown."""
-    known = tf.math.is_finite(time)
-    seconds = tf.where(known, time, 0.0)
-    names = {HOUR: seconds % DAY // 3600, WEEKDAY: (seconds // DAY + 3) % 7}
-    gap = tf.math.log1p(tf.maximum(time - before, 0.0))
-    return {
-        **{
-            name: tf.where(known, tf.strings.as_string(tf.cast(value, tf.int32)), "")
-            for name, value in names.items()
-        },
-        GAP: tf.cast(tf.where(tf.math.is_finite(time - before), gap, np.nan), tf.float32),
-    }
+    power = tf.floor(tf.math.log1p(tf.maximum(time - before, 0.0)) / np.log(2) + TINY)
+    columns = {HOUR: time % DAY // 3600, WEEKDAY: (time // DAY + 3) % 7, GAP: power}
+    return {name: _in_words(values) for name, values in columns.items()}
+
+
+def _in_words(values: tf.Tensor) -> tf.Tensor:
+    known = tf.math.is_finite(values)
+    return tf.where(known, tf.strings.as_string(tf.cast(tf.where(known, values, 0.0), tf.int32)), "")
 
 
 def _one(value: str | float, spec: tf.TensorSpec) -> np.ndarray:

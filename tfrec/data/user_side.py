@@ -22,8 +22,8 @@ from tfrec.schema import Role
 
 FEW = 64  # whole numbers of no more different values are names: an hour, a weekday, a shop
 HOUR, WEEKDAY, GAP = "time.hour", "time.weekday", "time.gap"
-TIME_ROLES = {HOUR: Role.CATEGORICAL, WEEKDAY: Role.CATEGORICAL, GAP: Role.NUMBER}
-DAY = 86400
+TIME_ROLES = dict.fromkeys((HOUR, WEEKDAY, GAP), Role.CATEGORICAL)
+DAY, TINY = 86400, 1e-9  # seconds; what a logarithm may miss a power of two by
 
 log = logging.getLogger(__name__)
 
@@ -112,17 +112,19 @@ def context_kind(values: pd.Series) -> Role:
     return Role.CATEGORICAL if len(known) <= FEW and (known == np.floor(known)).all() else Role.NUMBER
 
 
-def time_columns(dataset: Dataset, h: Histories) -> dict[str, np.ndarray]:
-    """Hour of the day (UTC), weekday (0 = Monday) and log(1 + seconds since the user's event before) of each row."""
+def time_columns(dataset: Dataset, h: Histories) -> dict[str, list[str]]:
+    """Hour of the day (UTC), weekday (0 = Monday) and the gap since the user's event before, of each row, in words.
+
+    A gap counts in powers of two of seconds: a model that is linear in it would be lost beyond the gaps it has met.
+    """
     seconds = dataset.interactions["timestamp"].to_numpy(np.float64)
     gap = np.full(len(seconds), np.nan)
     later = h.place > 0
-    gap[h.event[later]] = np.log1p(np.diff(h.time, prepend=0.0)[later])
-    names = {HOUR: seconds % DAY // 3600, WEEKDAY: (seconds // DAY + 3) % 7}  # the first day was a Thursday
-    return {
-        **{name: values.astype(int).astype(str).astype(object) for name, values in names.items()},
-        GAP: gap,
-    }
+    gap[h.event[later]] = np.diff(h.time, prepend=0.0)[later]
+    power = np.floor(np.log(1 + gap) / np.log(2) + TINY)
+    # the first day was a Thursday
+    columns = {HOUR: seconds % DAY // 3600, WEEKDAY: (seconds // DAY + 3) % 7, GAP: power}
+    return {name: ["" if np.isnan(v) else str(int(v)) for v in values] for name, values in columns.items()}
 
 
 def check_unix_seconds(times: np.ndarray) -> None:

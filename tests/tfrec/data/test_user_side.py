@@ -103,22 +103,28 @@ def test_whole_numbers_of_few_values_are_read_as_words():
 
 def test_time_tells_hour_weekday_and_the_gap():
     data = dataset()
-    columns = time_columns(data, histories(data))
+    columns, h = time_columns(data, histories(data)), histories(data)  # u: a, b; v: a, c
     order = data.interactions["timestamp"].to_numpy()
     stamps = [pd.Timestamp(t, unit="s") for t in order]
-    assert columns[HOUR].tolist() == [str(t.hour) for t in stamps]
-    assert columns[WEEKDAY].tolist() == [str(t.weekday()) for t in stamps]
-    gaps = dict(zip(data.interactions.index, columns[GAP], strict=True))
-    known = {event: gap for event, gap in gaps.items() if not np.isnan(gap)}
-    h = histories(data)  # u: a, b; v: a, c
-    assert known == pytest.approx({h.event[1]: np.log1p(25 * HOURS), h.event[3]: 0.0})
+    assert columns[HOUR] == [str(t.hour) for t in stamps]
+    assert columns[WEEKDAY] == [str(t.weekday()) for t in stamps]
+    known = {event: int(power) for event, power in enumerate(columns[GAP]) if power}
+    assert known == {h.event[1]: 16, h.event[3]: 0}  # 2^16 s < 25 hours < 2^17 s; at the same time
+
+
+@pytest.mark.parametrize("power", range(0, 30, 3))
+def test_a_gap_counts_in_powers_of_two(power):
+    rows = ROWS.assign(timestamp=[MONDAY, MONDAY, MONDAY + 2**power - 1, MONDAY + 2**30, MONDAY + 2**power])
+    data = dataset(rows)
+    h = histories(data)
+    assert time_columns(data, h)[GAP][h.event[1]] == str(power)  # 1 + the gap is the power
 
 
 def test_time_that_is_no_time_is_refused():
     with pytest.raises(DatasetError, match=r"needs timestamps in unix seconds. Received: 1 to 5"):
         learned(dataset(ROWS.assign(timestamp=[1, 2, 3, 4, 5])), time=True)
     spec = learned(dataset(), time=True).context.spec
-    assert (spec.categorical, list(spec.numbers)) == (("device", HOUR, WEEKDAY), ["heat", GAP])
+    assert (spec.categorical, list(spec.numbers)) == (("device", HOUR, WEEKDAY, GAP), ["heat"])
 
 
 def test_context_that_was_only_guessed_is_named(caplog):
