@@ -139,10 +139,12 @@ def index_add(
     to: ToOption,
 ) -> None:
     """Publish a new version with further items and no training; later exports have them too."""
-    from tfrec.add_items import add_items
     from tfrec.run import Run
 
-    version, new = add_items(Run.open(run), new_items, to)
+    opened = Run.open(run)  # a wrong folder need not wait for TensorFlow
+    from tfrec.add_items import add_items
+
+    version, new = add_items(opened, new_items, to)
     if new.report.findings:
         print(new.report)
     print(f"Added {len(new.item_ids):,} items: {version}")

@@ -9,6 +9,7 @@ RUN/histories.npz       the split
 RUN/lora.safetensors    what tuning taught the language model, where it helped (or top.…, full.…)
 RUN/valid/, RUN/test/   the stages of the two fits
 RUN/evaluation/         written by `tfrec evaluate`
+RUN/added/              items that came after training (`tfrec.additions`)
 """
 
 import json

@@ -21,10 +21,11 @@ def tfrec(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_help_imports_no_tensorflow_and_is_quick():
+@pytest.mark.parametrize("command", ["", "index add"])
+def test_help_imports_no_tensorflow_and_is_quick(command):
     code = (
         "import sys, time; from tfrec import cli; from typer.testing import CliRunner; "
-        "assert CliRunner().invoke(cli.app, ['--help']).exit_code == 0; import serving.client; "
+        f"assert CliRunner().invoke(cli.app, {[*command.split(), '--help']}).exit_code == 0; import serving.client; "
         "print(time.process_time(), 'tensorflow' in sys.modules, 'numpy' in sys.modules)"
     )
     seconds, tensorflow, numpy = subprocess.run(
@@ -36,7 +37,18 @@ def test_help_imports_no_tensorflow_and_is_quick():
 
 @pytest.mark.parametrize(
     "command",
-    ["demo", "data", "train", "evaluate", "export", "recommend", "compare", "pipeline run", "doctor"],
+    [
+        "demo",
+        "data",
+        "train",
+        "evaluate",
+        "export",
+        "recommend",
+        "compare",
+        "pipeline run",
+        "doctor",
+        "index add",
+    ],
 )
 def test_every_command_has_help(command):
     result = run.invoke(cli.app, [*command.split(), "--help"])
@@ -63,6 +75,13 @@ def test_evaluate_of_a_folder_that_is_no_run(tmp_path):
     result = tfrec("evaluate", str(tmp_path))
     assert result.returncode != 0
     assert "tfrec train" in result.stderr
+
+
+def test_index_add_needs_a_run(tmp_path):
+    result = tfrec("index", "add", str(tmp_path), str(tmp_path / "new.csv"), "--to", str(tmp_path / "models"))
+    assert result.returncode != 0
+    assert result.stderr.startswith(f"tfrec: {tmp_path}: expected a folder that `tfrec train` wrote")
+    assert not (tmp_path / "models").exists()
 
 
 def test_data_describes_the_bundled_films():

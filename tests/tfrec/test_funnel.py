@@ -1,5 +1,8 @@
 """The stages as one object: in the tiny world everybody gets the next item of their ring."""
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -102,3 +105,47 @@ def test_arguments_mean_what_they_say(world_funnel: Funnel):
     assert ids(user(1), allow_category=["no such category"]) == []
     assert ids() == ids("nobody")
     assert ids(history=["küche-1"]) == ids("nobody", ["küche-1"])
+
+
+@pytest.fixture(scope="module")
+def hiding(world_run: Run, tmp_path_factory):
+    """The signatures of the run as if an item that user 0 took, and one that nobody needs here, had been hidden."""
+    run = Run(Path(shutil.copytree(world_run.folder, tmp_path_factory.mktemp("hiding") / "run")))
+    with np.load(run.folder / "histories.npz") as file:
+        arrays = dict(file)
+    arrays["hidden"] = run.items["item_id"].isin([HIDDEN, COLD]).to_numpy()
+    np.savez(run.folder / "histories.npz", **arrays)
+    return Funnel.from_run(run).signatures
+
+
+HIDDEN = walk(0)[4]
+STORED = [item_id for item_id in walk(0)[:-1] if item_id != HIDDEN]  # the last one is held out for test
+
+
+@pytest.mark.parametrize(
+    ("request_", "the_same"),
+    [
+        ({"user_id": user(0)}, {"history": STORED, "exclude": [HIDDEN]}),
+        ({"history": walk(0)[2:6]}, {"history": [*walk(0)[2:4], walk(0)[5]], "exclude": [HIDDEN]}),
+        ({"history": [HIDDEN]}, {"exclude": [HIDDEN]}),
+        ({"user_id": user(0), "history": [HIDDEN]}, {"history": STORED, "exclude": [HIDDEN]}),
+    ],
+)
+def test_what_was_hidden_is_masked_once_seen_but_never_read(hiding, request_, the_same):
+    """As evaluation has it."""
+    names = ["user_id", *hiding.defaults["retrieve"]]
+    asked = inputs(
+        names, {**NOBODY, "k": 12, **request_}, {**NOBODY, "k": 12, "exclude": [*STORED, HIDDEN], **the_same}
+    )
+    found = hiding.retrieve(**{key: tf.constant(value) for key, value in asked.items()})
+    ours, theirs = ([id_.decode() for id_ in row if id_] for row in found["item_id"].numpy())
+    assert HIDDEN not in ours
+    assert [id_ for id_ in ours if id_ in theirs] == [id_ for id_ in theirs if id_ in ours]
+    assert len({*ours} & {*theirs}) >= 6
+
+
+def test_what_was_hidden_may_be_found(hiding):
+    names = ["user_id", *hiding.defaults["retrieve"]]
+    asked = inputs(names, {**NOBODY, "history": walk(0, 3), "k": 12, "exclude": [item("space", 9)]})
+    found = hiding.retrieve(**{key: tf.constant(value) for key, value in asked.items()})
+    assert HIDDEN.encode() in found["item_id"].numpy()[0]
