@@ -9,9 +9,8 @@ from tfrec.retrieval.cells import Cells, make_cells
 BLOCK = 16  # vectors read together; a cell is a whole number of blocks
 BREADTH = 2.0  # by how many standard deviations a cell's best vector may beat its mean
 METRIC_DIM = 64
-SHRINKAGE = 0.1
-QUERIES = 512
-TRIED = 128  # queries on which the number of visited cells is chosen
+QUERIES = 1024
+TRIED = 128  # queries on which the number of visited cells is chosen; the cells are made for the others
 _CHUNK = 4096
 _AT_ONCE = 8
 
@@ -62,17 +61,18 @@ def lay_out(
     rng = np.random.default_rng(seed)
     asked = items if queries is None or not len(queries) else queries
     asked = asked[rng.permutation(len(asked))[:QUERIES]]
-    points = items @ metric(asked)
+    tried = min(TRIED, -(-len(asked) // 4))
+    points = items @ metric(asked[tried:] if len(asked) > tried else asked)
     cells = make_cells(points, cell_size(len(items)), seed=seed)
     length = np.sqrt((asked**2).sum(1).mean()) + 1e-12
     layout = _code(vectors, cells, _deviation(points, cells) / length)
-    return _calibrated(layout, items, cells, asked[:TRIED], recall, min(k, len(items)))
+    return _calibrated(layout, items, cells, asked[:tried], recall, min(k, len(items)))
 
 
 def metric(queries: np.ndarray) -> np.ndarray:
     """A map in which distance is the expected difference of scores: `E_q (q·(x - y))² = |(x - y) W|²`.
 
-    So `W Wᵀ` is the second moment of the queries, drawn a little towards a sphere (there may be few queries); only its
+    So `W Wᵀ` is the second moment of the queries, drawn towards its diagonal where there are few of them; only its
     largest directions are kept. Cells made in this space hold items that queries cannot tell apart, whatever their
     norms, which is what inner products need.
 
@@ -82,9 +82,10 @@ def metric(queries: np.ndarray) -> np.ndarray:
     Returns:
         W float32 `[dim, min(dim, METRIC_DIM)]`.
     """
-    dim = queries.shape[1]
-    moment = queries.T @ queries / len(queries)
-    moment = (1 - SHRINKAGE) * moment + SHRINKAGE * np.trace(moment) / dim * np.eye(dim)
+    count, dim = queries.shape
+    moment = queries.T @ queries / count
+    off_diagonal = count / (count + dim)
+    moment = off_diagonal * moment + (1 - off_diagonal) * np.diag(np.diag(moment))
     value, axes = np.linalg.eigh(moment)
     kept = slice(dim - min(dim, METRIC_DIM), dim)
     return (axes[:, kept] * np.sqrt(np.maximum(value[kept], 0))).astype(np.float32)

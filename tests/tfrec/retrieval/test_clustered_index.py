@@ -103,7 +103,9 @@ def test_the_spread_of_all_scores(search, make):
     best, found = search(query, blocked, tf.constant(K))
     np.testing.assert_allclose(found.spread.mean, best.spread.mean, atol=1e-4)
     np.testing.assert_allclose(found.spread.deviation, best.spread.deviation, rtol=1e-4)
-    np.testing.assert_allclose(found.spread.partition, best.spread.partition, atol=0.05)
+    error = (found.spread.partition - best.spread.partition).numpy()
+    assert np.sqrt((error**2).mean()) < 0.04
+    assert np.abs(error).max() < 0.2
 
 
 @settings(max_examples=30, deadline=None)
