@@ -39,9 +39,10 @@ def tune_language(run: Run, past: Histories, texts: Sequence[str]) -> None:
     student = TextEncoder.from_name(config.text.encoder, sequence_length=length)
     lesson = teach(student, find_companions(past, texts), config.text.tuning, config.tuning, seed=config.seed)
     log.info(
-        "language model: held-out items are found with a mean reciprocal rank of %.4f, untuned %.4f: %s",
+        "language model: held-out items have a mean reciprocal rank of %.4f, untuned %.4f, error of the gain %.4f: %s",
         lesson.after,
         lesson.before,
+        lesson.error,
         "the tuned model is kept" if lesson.is_better else "the model stays as it was",
     )
     facts = {**asdict(lesson), "kept": lesson.is_better, "seconds": round(time.perf_counter() - started, 1)}

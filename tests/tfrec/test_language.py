@@ -166,7 +166,7 @@ def test_a_lesson_that_did_not_help_changes_nothing(tmp_path, dataset, folder, m
     with caplog.at_level("INFO"):
         run = train(dataset, config(folder), tmp_path / "worse")
     frozen = train(dataset, config(folder, how="frozen"), tmp_path / "frozen")
-    assert "0.1000, untuned 0.2000: the model stays as it was" in caplog.text
+    assert "0.1000, untuned 0.2000, error of the gain 0.0000: the model stays as it was" in caplog.text
     assert load_encoder(run).fingerprint == load_encoder(frozen).fingerprint
     np.testing.assert_array_equal(run.content.table, frozen.content.table)
     assert frozen.tuning is None

@@ -2,7 +2,7 @@
 
 Every text is taken once in turn, beside a companion drawn from its own: a popular item is an anchor no more often than
 a rare one. A tenth of the texts is held out with all their pairs; how well these are found by texts that were learned
-decides which epoch is kept.
+decides which epoch is kept, and whether any is.
 """
 
 import logging
@@ -17,7 +17,7 @@ import tensorflow as tf
 from tfrec.config import TuningConfig
 from tfrec.data.companions import Companions
 from tfrec.text.encoder import TextEncoder
-from tfrec.text.held_out_pairs import MONITOR, HeldOutPairs
+from tfrec.text.held_out_pairs import ERROR, MONITOR, HeldOutPairs
 from tfrec.text.pair_model import PairModel
 from tfrec.text.tuning import apply_tuning
 
@@ -34,6 +34,7 @@ class Lesson:
     Attributes:
         trained: weights that were open (scalars), of all `weights`.
         before, after: mean reciprocal rank of held-out texts, untuned and after the best epoch.
+        error: the standard error of `after - before`.
         epochs: how many were run; 0 = there was too little to learn from.
     """
 
@@ -41,12 +42,14 @@ class Lesson:
     weights: int
     before: float = 0.0
     after: float = 0.0
+    error: float = 0.0
     epochs: int = 0
 
     @property
     def is_better(self) -> bool:
-        """Whether tuning helped with texts that it had not seen."""
-        return self.after > self.before
+        """Whether tuning helped with texts that it had not seen by more than chance, which has the best of some
+        epochs on its side."""
+        return self.after > self.before + 2 * self.error
 
 
 def teach(
@@ -70,9 +73,10 @@ def teach(
     if not len(exam) or len(known.accompanied) < 2:
         log.warning("language model: too few items follow each other to learn from: it stays as it is")
         return Lesson(trained, weights)
-    history = _fit(PairModel(encoder, xla=config.xla), known, exam, config, RATES[how], rng)
-    after = max(history.history[MONITOR])
-    return Lesson(trained, weights, exam.before, after, len(history.epoch))
+    figures = _fit(PairModel(encoder, xla=config.xla), known, exam, config, RATES[how], rng).history
+    best = int(np.argmax(figures[MONITOR]))
+    after, error = figures[MONITOR][best], figures[ERROR][best]
+    return Lesson(trained, weights, float(exam.before.mean()), after, error, len(figures[MONITOR]))
 
 
 def _fit(

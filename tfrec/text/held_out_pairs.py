@@ -8,14 +8,16 @@ import numpy as np
 
 from tfrec.data.companions import Companions
 
-MONITOR = "val_mrr"
+MONITOR, ERROR = "val_mrr", "val_error"
 QUESTIONS = 512  # at most, so that an examination takes little of an epoch's time
 
 log = logging.getLogger(__name__)
 
 
 class HeldOutPairs(keras.callbacks.Callback):
-    """Adds `val_mrr` to the logs of a `PairModel`: held-out texts are ranked by their likeness to a learned companion.
+    """Adds figures to the logs of a `PairModel`: held-out texts are ranked by their likeness to a learned companion.
+
+    `val_mrr` is the mean reciprocal rank; `val_error` the standard error of what it gained over `before`.
 
     Args:
         companions: all of them.
@@ -23,7 +25,7 @@ class HeldOutPairs(keras.callbacks.Callback):
         rng: draws the questions where there are too many.
 
     Attributes:
-        before: the figure of the model as it was when training began.
+        before: what the model measured as it was when training began.
     """
 
     def __init__(self, companions: Companions, held: np.ndarray, rng: np.random.Generator) -> None:
@@ -40,16 +42,14 @@ class HeldOutPairs(keras.callbacks.Callback):
     def __len__(self) -> int:
         return len(self.questions)
 
-    def measure(self) -> float:
-        """The mean reciprocal rank, in (0, 1]."""
+    def measure(self) -> np.ndarray:
+        """Reciprocal ranks as they are now, float64 `[questions]`."""
         encode = self.model.encoder.encode
-        return float(
-            reciprocal_ranks(encode(self.questions) @ encode(self.pool).T, self.answers, self.right).mean()
-        )
+        return reciprocal_ranks(encode(self.questions) @ encode(self.pool).T, self.answers, self.right)
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         self.before = self.measure()
-        log.info("language model, untuned: %s %.4f", MONITOR, self.before)
+        log.info("language model, untuned: %s %.4f", MONITOR, self.before.mean())
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         self.started = time.perf_counter()
@@ -57,7 +57,9 @@ class HeldOutPairs(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         seconds = time.perf_counter() - self.started
         logs = {} if logs is None else logs
-        logs[MONITOR] = self.measure()
+        ranks = self.measure()
+        gains = ranks - self.before
+        logs |= {MONITOR: float(ranks.mean()), ERROR: float(gains.std() / np.sqrt(len(gains)))}
         figures = ", ".join(f"{name} {value:.4f}" for name, value in logs.items())
         log.info("language model, epoch %d: %s (%.0f s)", epoch + 1, figures, seconds)
 

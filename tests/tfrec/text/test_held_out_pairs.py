@@ -47,9 +47,22 @@ def test_questions_are_learned_texts_and_answers_are_held_out():
         assert question.split()[-1] == exam.pool[answer].split()[-1]  # here companions share a theme
 
 
-def test_who_sees_what_decides_is_right_up_to_ties(monkeypatch):
+def test_who_sees_what_decides_is_right_up_to_ties():
     companions = find_companions(themed_histories(2000), themed_texts())  # all of a theme have met
     held = companions.hold_out(np.random.default_rng(0))
     exam = HeldOutPairs(companions, held, np.random.default_rng(0))
     exam.set_model(type("Model", (), {"encoder": Encoder()})())
-    assert exam.measure() == 1.0
+    assert exam.measure().tolist() == [1.0] * len(exam)
+
+
+def test_the_error_is_that_of_the_gain_question_by_question(monkeypatch):
+    companions = find_companions(themed_histories(), themed_texts())
+    exam = HeldOutPairs(companions, companions.hold_out(np.random.default_rng(0)), np.random.default_rng(0))
+    ranks = iter([np.array([0.5, 0.5, 1.0, 0.25]), np.array([1.0, 0.5, 1.0, 0.75])])
+    monkeypatch.setattr(exam, "measure", lambda: next(ranks))
+    logs: dict[str, float] = {}
+    exam.on_train_begin()
+    exam.on_epoch_begin(0)
+    exam.on_epoch_end(0, logs)
+    assert logs["val_mrr"] == 3.25 / 4
+    assert logs["val_error"] == np.std([0.5, 0, 0, 0.5]) / np.sqrt(4)
