@@ -164,9 +164,10 @@ def test_warm_up_requests_run_and_cover_every_signature(folder: Path, world_save
 
 def test_the_contract_says_what_a_caller_can_rely_on(contract, world: Dataset, world_run: Run):
     assert set(contract) == {
-        "schema", "signatures", "limits", "items", "users", "encoder", "dataset", "config", "versions", "evaluation",
+        "schema", "signatures", "limits", "items", "added", "users", "encoder", "dataset", "config", "versions", "evaluation",
     }  # fmt: skip
     assert contract["schema"]["items"]["genres"] == "category"
+    assert contract["added"] == 0
     assert contract["limits"] == {"k": 8, "retrieve_k": 12, "history": 8}
     assert (contract["items"], contract["users"]) == (len(world.item_ids), len(world.user_ids))
     assert contract["dataset"] == {"name": "tiny world", "fingerprint": world.fingerprint()}
@@ -188,6 +189,7 @@ def test_the_contract_carries_the_evaluation(world_run: Run, world_funnel: Funne
 
 
 # ops
+
 
 def test_every_op_is_in_a_stock_tensorflow_serving(meta_graph):
     assert len(meta_graph.graph_def.library.function) > 10

@@ -14,6 +14,7 @@ from tfrec.config import Config
 from tfrec.data.dataset import Dataset, make_dataset
 from tfrec.data.histories import histories
 from tfrec.data.item_content import learn_content
+from tfrec.data.lexical import LexicalSpace
 from tfrec.data.splits import split
 from tfrec.ranking.fit import NAMES
 from tfrec.ranking.ranker import Ranker
@@ -96,7 +97,8 @@ def test_what_was_finished_is_not_done_again(tmp_path, monkeypatch, dataset, con
 def test_a_fit_is_finished_only_when_all_of_it_is_written(tmp_path, monkeypatch, dataset, config):
     run = Run.start(tmp_path, dataset, config)
     content = learn_content(dataset, None)
-    run.save_inputs(content, split(histories(dataset)), np.zeros(len(dataset.item_ids), bool))
+    words = LexicalSpace.learn(dataset.item_texts(), 4)
+    run.save_inputs(content, words, split(histories(dataset)), np.zeros(len(dataset.item_ids), bool))
     stages = untrained(run.past("valid"), content, config)
 
     def fail(path: Path) -> None:
@@ -184,7 +186,10 @@ def test_the_inputs_come_back(tmp_path, dataset, config):
     run = Run.start(tmp_path / "deep" / "run", dataset, config)
     content, parts = learn_content(dataset, None), split(histories(dataset))
     hidden = np.arange(len(dataset.item_ids)) % 3 == 0
-    run.save_inputs(content, parts, hidden)
+    words = LexicalSpace.learn(["blue pen", "blue cup", "red cup"], 2)
+    run.save_inputs(content, words, parts, hidden)
+    np.testing.assert_array_equal(run.words.words, words.words)
+    np.testing.assert_array_equal(run.words.table, words.table)
     again = Run(run.folder)
     assert again.config == config
     assert again.schema == dataset.schema
