@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-BLOCK = 8192
+BLOCK, CELLS_AT_ONCE = 8192, 512
 ROUNDS = 8
 MOST_MEANS = 4096
 SAMPLE = 64  # vectors for each cell that k-means learns from
@@ -32,7 +32,11 @@ class Cells:
 
     def sums(self, values: np.ndarray) -> np.ndarray:
         """Values `[vectors, …]` by position, added up by cell: `[cells, …]`."""
-        return np.add.reduceat(values[self.order], self.start[:-1])
+        sums = []
+        for first in range(0, len(self), CELLS_AT_ONCE):  # a reordered copy of all would be as large as all
+            start = self.start[first : first + CELLS_AT_ONCE + 1]
+            sums.append(np.add.reduceat(values[self.order[start[0] : start[-1]]], start[:-1] - start[0]))
+        return np.concatenate(sums)
 
 
 def make_cells(vectors: np.ndarray, size: int, *, seed: int = 0) -> Cells:

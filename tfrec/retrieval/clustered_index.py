@@ -1,5 +1,6 @@
 """The index for large catalogues: cells of int8 codes, of which a query visits the nearest (`clustered_search`)."""
 
+import logging
 from typing import Any, Self
 
 import keras
@@ -10,6 +11,8 @@ from tfrec.retrieval.clustered_search import ClusteredSearch
 from tfrec.retrieval.filters import Filters
 from tfrec.retrieval.index import Answer, ExactIndex, Query, Spread, check_vectors
 from tfrec.retrieval.index_layout import BLOCK, Layout, lay_out
+
+log = logging.getLogger(__name__)
 
 
 @keras.saving.register_keras_serializable(package="tfrec")
@@ -23,11 +26,14 @@ class ClusteredIndex(ExactIndex):
         dim: size of a vector.
         cells, blocks: of the layout.
         visits: cells that a query visits at first.
+        counted: rows that count in the spread of the scores; those after them are only found.
     """
 
-    def __init__(self, items: int, dim: int, *, cells: int, blocks: int, visits: int, **kwargs: Any) -> None:
+    def __init__(
+        self, items: int, dim: int, *, cells: int, blocks: int, visits: int, counted: int, **kwargs: Any
+    ) -> None:
         super().__init__(items, dim, **kwargs)
-        self.cells, self.blocks, self.visits = cells, blocks, visits
+        self.cells, self.blocks, self.visits, self.counted = cells, blocks, visits, counted
         self.rows = self._table("rows", (blocks, BLOCK), "int32")
         self.codes = self._table("codes", (blocks, BLOCK, dim), "int8")
         self.scale = self._table("scale", (blocks,))
@@ -48,6 +54,7 @@ class ClusteredIndex(ExactIndex):
         *,
         recall: float = 0.97,
         k: int = 200,
+        counted: int | None = None,
         seed: int = 0,
     ) -> Self:
         """From the vectors of all rows, float32 `[items, dim]`.
@@ -57,6 +64,7 @@ class ClusteredIndex(ExactIndex):
             queries: float32 `[queries, dim]`, a few hundred of those that will be asked; None = vectors of items.
             recall: share of the exact `k` best that a query without filters finds, on average.
             k: how many are asked for.
+            counted: rows that count in the spread of the scores; None = all.
             seed: of what is drawn.
 
         Raises:
@@ -64,18 +72,27 @@ class ClusteredIndex(ExactIndex):
         """
         vectors = np.asarray(vectors, np.float32)
         check_vectors(vectors)
-        layout = lay_out(vectors, queries, recall=recall, k=k, seed=seed)
-        index = cls(*vectors.shape, cells=len(layout.centres), blocks=len(layout.rows), visits=layout.visits)
+        counted = len(vectors) if counted is None else counted
+        layout = lay_out(vectors, queries, recall=recall, k=k, counted=counted, seed=seed)
+        index = cls(
+            *vectors.shape,
+            cells=len(layout.centres),
+            blocks=len(layout.rows),
+            visits=layout.visits,
+            counted=counted,
+        )
         index._fill(vectors, layout)
+        log.info("clustered index: a query visits %d of %d cells", index.visits, index.cells)
         return index
 
     def _fill(self, vectors: np.ndarray, layout: Layout) -> None:
         for name in ("rows", "codes", "scale", "cell", "first", "centres", "spread", "log_size", "tail"):
             getattr(self, name).assign(getattr(layout, name))
         self.vectors.assign(vectors)
-        mean = vectors[1:].mean(0) if len(vectors) > 1 else vectors[0]
+        items = vectors[1 : self.counted] if self.counted > 1 else vectors[:1]
+        mean = items.mean(0)
         self.mean.assign(mean)
-        self.covariance.assign(vectors[1:].T @ vectors[1:] / max(1, len(vectors) - 1) - np.outer(mean, mean))
+        self.covariance.assign(items.T @ items / len(items) - np.outer(mean, mean))
 
     def search(self, query: Query, filters: Filters, k: tf.Tensor | int) -> Answer:
         """The k best rows that are not filtered out, or nearly; one query after another.
@@ -99,5 +116,5 @@ class ClusteredIndex(ExactIndex):
         return tf.cond(batch > 0, each, nobody)  # map_fn needs a line to know its shapes by
 
     def get_config(self) -> dict[str, Any]:
-        names = ("cells", "blocks", "visits")
+        names = ("cells", "blocks", "visits", "counted")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}

@@ -71,7 +71,8 @@ class ClusteredSearch:
         rows, bonus = self.with_bonus(found.rows)
         product = tf.linalg.matvec(tf.gather(self.index.vectors.value, rows), self.vector)
         top, score = tf.cond(found.sure, lambda: self.best_rows(rows, product + bonus), self.best_of_all)
-        spread = self.partition(visited, product, bonus), *self.moments(product, bonus)
+        counted = tf.where(rows < self.index.counted, bonus, 0.0)
+        spread = self.partition(visited, product, counted), *self.moments(product, counted)
         return Answer(top, score, Spread(*(number[None] for number in spread)))
 
     def visit(self, visits: tf.Tensor | int) -> Visited:
@@ -132,8 +133,8 @@ class ClusteredSearch:
         return rows[0], score[0]
 
     def moments(self, product: tf.Tensor, bonus: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Mean and standard deviation of the scores of all items, given products and bonus of those that have one."""
-        items = tf.cast(max(1, self.index.items - 1), tf.float32)
+        """Mean and standard deviation of the scores of all, given products and bonus of those that have one."""
+        items = tf.cast(max(1, self.index.counted - 1), tf.float32)
         mean = tf.tensordot(self.index.mean.value, self.vector, 1)
         variance = tf.tensordot(self.vector, tf.linalg.matvec(self.index.covariance.value, self.vector), 1)
         more = tf.reduce_sum(bonus) / items
@@ -146,6 +147,7 @@ class ClusteredSearch:
         other = index.log_size.value + self.products + self.deviation**2 / 2 + index.tail.value
         lowest = tf.fill(tf.shape(visited.cells), LOWEST)
         other = tf.tensor_scatter_nd_update(other, visited.cells[:, None], lowest)
-        total = tf.reduce_logsumexp(tf.concat([visited.score, other], 0))
+        score = tf.where(visited.rows < index.counted, visited.score, LOWEST)
+        total = tf.reduce_logsumexp(tf.concat([score, other], 0))
         more = tf.reduce_sum(tf.exp(tf.minimum(product - total, 0.0)) * tf.math.expm1(bonus))
         return total + tf.math.log1p(tf.maximum(more, 1e-6 - 1))

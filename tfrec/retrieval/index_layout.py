@@ -26,7 +26,7 @@ class Layout:
         first: int32 `[cells + 1]`, where each cell's blocks begin.
         centres: float32 `[cells, dim]`, means of the vectors.
         spread: float32 `[cells]`, standard deviation of a score in the cell, for a query of length 1.
-        log_size: float32 `[cells]`, logarithm of the number of vectors.
+        log_size: float32 `[cells]`, logarithm of the number of vectors that count.
         visits: how many cells to visit for the wanted recall.
         tail: by how much (a logarithm) the probability of the other cells exceeds what a Gaussian in each cell gives.
     """
@@ -44,7 +44,13 @@ class Layout:
 
 
 def lay_out(
-    vectors: np.ndarray, queries: np.ndarray | None = None, *, recall: float, k: int, seed: int = 0
+    vectors: np.ndarray,
+    queries: np.ndarray | None = None,
+    *,
+    recall: float,
+    k: int,
+    counted: int | None = None,
+    seed: int = 0,
 ) -> Layout:
     """Cells, codes, and the number of visits.
 
@@ -53,6 +59,7 @@ def lay_out(
         queries: float32 `[queries, dim]` as they will be asked; None or none at all = vectors of items.
         recall: wanted share of the exact `k` best, in (0, 1).
         k: how many are asked for.
+        counted: rows that count in `log_size`, those before it; None = all.
         seed: of what is drawn.
     """
     items = vectors[1:]
@@ -66,7 +73,10 @@ def lay_out(
     cells = make_cells(points, cell_size(len(items)), seed=seed)
     length = np.sqrt((asked**2).sum(1).mean()) + 1e-12
     layout = _code(vectors, cells, _deviation(points, cells) / length)
-    return _calibrated(layout, items, cells, asked[:tried], recall, min(k, len(items)))
+    layout = _calibrated(layout, items, cells, asked[:tried], recall, min(k, len(items)))
+    if counted is None:
+        return layout
+    return replace(layout, log_size=_log(cells.sums((np.arange(1, len(vectors)) < counted) * 1)))
 
 
 def metric(queries: np.ndarray) -> np.ndarray:
@@ -120,8 +130,11 @@ def _code(vectors: np.ndarray, cells: Cells, spread: np.ndarray) -> Layout:
         rest = np.where(rows[part, :, None] > 0, vectors[rows[part]] - centres[cell[part], None], 0)
         scale[part] = np.abs(rest).max((1, 2)) / 127
         codes[part] = np.rint(rest / np.maximum(scale[part], 1e-30)[:, None, None])
-    log_size = np.log(np.maximum(cells.sizes, 1e-30)).astype(np.float32)
-    return Layout(rows, codes, scale, cell, first.astype(np.int32), centres, spread, log_size)
+    return Layout(rows, codes, scale, cell, first.astype(np.int32), centres, spread, _log(cells.sizes))
+
+
+def _log(sizes: np.ndarray) -> np.ndarray:
+    return np.log(np.maximum(sizes, 1e-30)).astype(np.float32)
 
 
 def _calibrated(

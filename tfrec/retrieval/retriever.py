@@ -45,9 +45,9 @@ class Retriever:
     def __init__(self, model: TwoTower, *, added: int = 0) -> None:
         self.model = model
         self.vectors = model.item_vectors()
-        self.index: ExactIndex = ExactIndex.of(
-            model.blend.candidates(self.vectors, model.candidate.warm.value)
-        )
+        wide = model.blend.candidates(self.vectors, model.candidate.warm.value).numpy()
+        self.used = np.flatnonzero(wide.any(0))  # an expert that says nothing of any item costs nothing
+        self.index: ExactIndex = ExactIndex.of(wide[:, self.used])
         self.items = self.index.items
         self.trained = self.items - added
 
@@ -63,14 +63,24 @@ class Retriever:
         users = np.random.default_rng(seed).permutation(np.flatnonzero(histories.lengths))[:QUERIES]
         history = histories.tail_rows(self.model.query.length)[users]
         queries = self.query(tf.constant(history), tf.constant(users + 1, tf.int32)).vector
-        vectors = self.index.vectors.numpy()
-        self.index = ClusteredIndex.of(vectors, queries.numpy(), recall=recall, k=k, seed=seed)
+        self.index = ClusteredIndex.of(
+            self.index.vectors.numpy(),
+            queries.numpy(),
+            recall=recall,
+            k=k,
+            counted=self.trained,
+            seed=seed,
+        )
 
     def query(self, history: tf.Tensor, user: tf.Tensor, context: Context | None = None) -> Query:
         """What the index is asked for the one interest of a user: arguments as of `by_interest`."""
-        blend, vectors = self.model.blend, self.model.query_vectors(history, user, context)
-        wide = blend.queries(vectors / self.model.temperature, history)
+        blend, wide = self.model.blend, self._wide(self.model.query_vectors(history, user, context), history)
         return Query(wide, *blend.bonus(history)) if blend.neighbours else Query.of(wide)
+
+    def _wide(self, queries: tf.Tensor, history: tf.Tensor) -> tf.Tensor:
+        """The towers' queries `[batch, dim]` with those of the other experts beside them, as the index has them."""
+        wide = self.model.blend.queries(queries / self.model.temperature, history)
+        return tf.gather(wide, self.used, axis=1)
 
     def scores(self, history: tf.Tensor, user: tf.Tensor, context: Context | None = None) -> tf.Tensor:
         """What the best of a user's interests says: arguments as of `by_interest` → float32 `[batch, items]`."""
@@ -81,8 +91,7 @@ class Retriever:
         queries, count = self.model.query_vectors(history, user, context), self.model.query.interests
         if count > 1:
             queries, history = tf.reshape(queries, [-1, queries.shape[-1]]), tf.repeat(history, count, 0)
-        wide = self.model.blend.queries(queries / self.model.temperature, history)
-        scores = self.model.blend.with_co_occurrence(self.index(wide), history)
+        scores = self.model.blend.with_co_occurrence(self.index(self._wide(queries, history)), history)
         return tf.reshape(scores, [-1, count, self.items])
 
     def mask(self, rows: tf.Tensor) -> tf.Tensor:

@@ -17,7 +17,7 @@ from tests.layer_checks import check_config, check_reload
 from tests.served_call import call
 from tfrec.retrieval.clustered_index import ClusteredIndex
 from tfrec.retrieval.filters import Categories, Filters
-from tfrec.retrieval.index import LOWEST, Answer, ExactIndex, Query
+from tfrec.retrieval.index import LOWEST, Answer, ExactIndex, Query, Spread
 
 ITEMS, DIM, K, CATEGORIES = 4000, 16, 20, 40
 VECTORS, QUERIES = grown(ITEMS, DIM)
@@ -106,6 +106,17 @@ def test_the_spread_of_all_scores(search, make):
     error = (found.spread.partition - best.spread.partition).numpy()
     assert np.sqrt((error**2).mean()) < 0.04
     assert np.abs(error).max() < 0.2
+
+
+def test_rows_that_do_not_count_are_found_all_the_same(exact):
+    query, counted = with_bonus(ASKED), ITEMS - 500
+    index = ClusteredIndex.of(VECTORS, QUERIES, recall=0.95, k=K, counted=counted)
+    found = tf.function(index.search, autograph=False)(query, no_filters(len(ASKED)), K)
+    spread = Spread.of(exact.scores(query)[:, :counted])
+    np.testing.assert_allclose(found.spread.mean, spread.mean, atol=1e-4)
+    np.testing.assert_allclose(found.spread.deviation, spread.deviation, rtol=1e-4)
+    assert np.sqrt(((found.spread.partition - spread.partition).numpy() ** 2).mean()) < 0.04
+    assert recall(found, exact.search(query, no_filters(len(ASKED)), K)) > 0.93
 
 
 @settings(max_examples=30, deadline=None)

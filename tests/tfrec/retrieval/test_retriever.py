@@ -68,3 +68,13 @@ def test_a_model_in_mixed_precision_is_searched_in_float32(retriever):
     scores = Retriever(half).scores(HISTORY, USER)
     assert scores.dtype == tf.float32
     np.testing.assert_allclose(scores, retriever.scores(HISTORY, USER), atol=0.05)
+
+
+def test_experts_that_say_nothing_are_not_searched(retriever):
+    """The blend has room for a constant of items without interactions; here there is none."""
+    assert (
+        retriever.model.blend.candidates(retriever.vectors, retriever.model.candidate.warm.value).shape[1]
+        == 9
+    )
+    assert retriever.index.dim == 8
+    assert retriever.query(HISTORY, USER).vector.shape == (2, 8)
