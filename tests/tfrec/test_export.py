@@ -164,7 +164,8 @@ def test_warm_up_requests_run_and_cover_every_signature(folder: Path, world_save
 
 def test_the_contract_says_what_a_caller_can_rely_on(contract, world: Dataset, world_run: Run):
     assert set(contract) == {
-        "schema", "signatures", "limits", "items", "added", "users", "encoder", "dataset", "config", "versions", "evaluation",
+        "schema", "signatures", "limits", "items", "added", "users", "encoder", "dataset", "config", "versions",
+        "evaluation",
     }  # fmt: skip
     assert contract["schema"]["items"]["genres"] == "category"
     assert contract["added"] == 0

@@ -44,22 +44,25 @@ class Calls:
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.model: Any = SimpleNamespace()
         self.patch, self.parts = patch, {}
-        for name in ("fit_retrieval", "_fit_ranking", "catch_up"):
+        for name in ("fit_retrieval", "fit_gains", "_fit_ranking", "catch_up"):
             self.parts[name] = getattr(training, name)
             patch.setattr(training, name, getattr(self, name.strip("_")))
 
     def undo(self, name: str) -> None:
         self.patch.setattr(training, name, self.parts[name])
 
-    def fit_retrieval(self, past, content, config, *, seed, valid, epochs):
+    def fit_retrieval(self, past, content, config, *, seed, valid, epochs, side):
         self.learned, self.valid, self.epochs = past, valid, epochs
         return self.model, epochs or 4
 
-    def fit_ranking(self, two_tower, earlier, known, content, config):
+    def fit_gains(self, two_tower, known, moments, *, mask_seen, boost, seed, side):
+        self.weighed = known
+
+    def fit_ranking(self, two_tower, earlier, known, moments, content, config, side):
         self.earlier, self.ranked = earlier, known
         return SimpleNamespace()
 
-    def catch_up(self, two_tower, known, config, *, seed):
+    def catch_up(self, two_tower, known, config, *, seed, side):
         self.caught_up = known
 
 
@@ -87,7 +90,7 @@ def test_each_stage_learns_from_what_came_before(calls, past):
     cut = past.lengths - held_out(past)
     earlier = [items[:n] for items, n in zip(lists(past), cut, strict=True)]
     assert lists(calls.learned) == lists(calls.earlier) == earlier
-    assert lists(calls.ranked) == lists(calls.caught_up) == lists(past)
+    assert lists(calls.weighed) == lists(calls.ranked) == lists(calls.caught_up) == lists(past)
     expected = {
         user: items[n] for user, (items, n) in enumerate(zip(lists(past), cut, strict=True)) if n < len(items)
     }
@@ -112,7 +115,7 @@ def test_hidden_items_are_in_no_history(calls, past):
 def test_hiding_is_asked_for_in_the_settings(tmp_path, monkeypatch, world):
     seen = []
 
-    def stop(past, content, config, *, hidden, epochs):
+    def stop(past, content, config, *, hidden, epochs, side):
         seen.append(hidden)
         raise KeyboardInterrupt
 
@@ -160,7 +163,7 @@ def test_histories_too_short_to_learn_from(tmp_path):
 def untrained(monkeypatch) -> None:
     """Models as they are before training: here only what is around them is asked."""
 
-    def fit(past, content, config, *, hidden, epochs) -> Stages:
+    def fit(past, content, config, *, hidden, epochs, side) -> Stages:
         two_tower = build_two_tower(past, content, config.retrieval)
         return Stages(two_tower, Ranker(len(content.table), config.retrieval.dim, len(NAMES)), epochs or 1)
 

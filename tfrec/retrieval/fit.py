@@ -86,9 +86,7 @@ def build_two_tower(
 
 
 def _compile(model: TwoTower, learning_rate: Any, config: RetrievalConfig) -> None:
-    optimizer = keras.optimizers.AdamW(
-        learning_rate, weight_decay=config.weight_decay, global_clipnorm=5.0
-    )
+    optimizer = keras.optimizers.AdamW(learning_rate, weight_decay=config.weight_decay, global_clipnorm=5.0)
     if config.precision == "mixed_float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     model.compile(optimizer=optimizer, jit_compile=False)
@@ -100,7 +98,9 @@ def _learning_rate(config: RetrievalConfig, steps: int) -> Any:
     rate, warmup = config.learning_rate, config.warmup_steps
     if config.schedule == "cosine":
         rising = {"warmup_target": rate, "warmup_steps": warmup} if warmup else {}
-        return keras.optimizers.schedules.CosineDecay(0.0 if warmup else rate, max(1, steps - warmup), **rising)
+        return keras.optimizers.schedules.CosineDecay(
+            0.0 if warmup else rate, max(1, steps - warmup), **rising
+        )
     if warmup:
         return keras.optimizers.schedules.PolynomialDecay(1e-3 * rate, warmup, end_learning_rate=rate)
     return rate
@@ -130,7 +130,10 @@ def _build_context(context: ItemContent | None, config: RetrievalConfig) -> Cont
     if context is None:
         return None
     return ContentEmbedding(
-        config.dim, content_dim=context.spec.content_dim, categories=context.spec.categories, dtype=config.precision
+        config.dim,
+        content_dim=context.spec.content_dim,
+        categories=context.spec.categories,
+        dtype=config.precision,
     )
 
 

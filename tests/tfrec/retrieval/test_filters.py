@@ -17,9 +17,7 @@ WANTED = [{1, 4}, set(), {2}]  # the second asks for none: all are allowed
 def filters(seen=SEEN, wanted=WANTED) -> Filters:
     member = np.array([[category in some for category in range(CATEGORIES)] for some in wanted])
     asked = np.array([[bool(some)] for some in wanted])
-    return Filters(
-        tf.constant(seen), Categories(tf.constant(member), tf.constant(asked), tf.constant(TABLE))
-    )
+    return Filters(tf.constant(seen), Categories(tf.constant(member), tf.constant(asked), tf.constant(TABLE)))
 
 
 def expected(seen=SEEN, wanted=WANTED) -> list[list[bool]]:
