@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_text  # noqa: F401  (registers the tokenizer's ops)
 
-from tfrec.text.batches import encode_in_steps
+from tfrec.text.batches import BATCH, encode_in_steps
 from tfrec.text.sources import POOLINGS, load_language_model
 
 
@@ -120,7 +120,7 @@ class TextEncoder(keras.layers.Layer):
         has_text = tf.reduce_sum(padding_mask, axis=1, keepdims=True) > 2
         return tf.math.l2_normalize(tf.where(has_text, pooled, 0.0), axis=-1)
 
-    def encode(self, texts: Sequence[str], *, batch: int = 64, progress: bool = False) -> np.ndarray:
+    def encode(self, texts: Sequence[str], *, batch: int = BATCH, progress: bool = False) -> np.ndarray:
         """Encode any number of texts, equal ones once.
 
         Args:
