@@ -168,10 +168,15 @@ class RankingConfig(_Stage):
         "listwise",
         "pairwise_hinge",
         "pairwise_logistic",
+        "pairwise_squared",
         "listwise_softmax",
         "list_mle",
         "approx_ndcg",
+        "pointwise_squared",
     ] = "listwise"
+    label_smoothing: float = Field(
+        0.0, ge=0, lt=1, description="how far a label is not to be believed; 0 = it is"
+    )
     units: int = Field(32, ge=1)
     dropout: float = Field(0.2, ge=0, lt=1)
     neighbours: int = Field(100, ge=1, description="most similar items kept for each item (co-occurrence)")

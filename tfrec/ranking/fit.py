@@ -143,7 +143,8 @@ def fit_ranker(
     optimizer = keras.optimizers.AdamW(
         config.learning_rate, weight_decay=config.weight_decay, global_clipnorm=1.0
     )
-    ranker.compile(optimizer=optimizer, loss=make_loss(config.loss), jit_compile=False)
+    loss = make_loss(config.loss, label_smoothing=config.label_smoothing)
+    ranker.compile(optimizer=optimizer, loss=loss, jit_compile=False)
     optimizer.build(ranker.trainable_variables)  # else the first step is traced twice
     order = np.random.default_rng(seed).permutation(len(lists.labels))
     held = max(1, len(order) // 10)

@@ -30,6 +30,15 @@ def pointwise_loss(labels: Tensor, scores: Tensor, *, mask: Tensor) -> Tensor:
     return _mean(losses, ops.cast(mask, scores.dtype))
 
 
+def pointwise_squared_loss(labels: Tensor, scores: Tensor, *, mask: Tensor) -> Tensor:
+    """Mean squared error `mean_i (y_i − s_i)²`: regression of a rating or another grade.
+
+    Labels and scores float, mask bool, all `[batch, list]` → `[batch]`. An item nobody graded is 0, or masked where
+    its grade is unknown.
+    """
+    return _mean(ops.square(labels - scores), ops.cast(mask, scores.dtype))
+
+
 def listwise_softmax_loss(labels: Tensor, scores: Tensor, *, mask: Tensor) -> Tensor:
     """Cross-entropy of the labels' shares and the scores' softmax: `−Σ_i y_i/Σ_j y_j · log softmax(s)_i`.
 
@@ -61,12 +70,31 @@ def approx_ndcg_loss(labels: Tensor, scores: Tensor, *, mask: Tensor, temperatur
 
 
 class RankingLoss(keras.losses.Loss):
-    """The contract of this module: the mask is read from the labels, a child gives one value a list."""
+    """The contract of this module: the mask is read from the labels, a child gives one value a list.
+
+    Args:
+        label_smoothing: ε in [0, 1): labels become `(1 − ε) y + ε mean(y)`, so that their sum stays. It says how far a
+            label is to be believed (Szegedy et al. 2016); the order of labels stays too, and a pair loss that asks
+            for nothing else does not change.
+    """
+
+    def __init__(self, label_smoothing: float = 0.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if not 0 <= label_smoothing < 1:
+            raise ValueError(f"`label_smoothing` must lie in [0, 1). Received: {label_smoothing}")
+        self.label_smoothing = label_smoothing
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Labels and scores `[batch, list]` → losses `[batch]`."""
         mask = y_true >= 0
-        return self.per_list(ops.where(mask, y_true, 0.0), ops.where(mask, y_pred, 0.0), mask)
+        labels = ops.where(mask, y_true, 0.0)
+        if self.label_smoothing:
+            mean = _mean(labels, ops.cast(mask, labels.dtype))[:, None]
+            labels += self.label_smoothing * (ops.where(mask, mean, 0.0) - labels)
+        return self.per_list(labels, ops.where(mask, y_pred, 0.0), mask)
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"label_smoothing": self.label_smoothing}
 
     @abstractmethod
     def per_list(self, labels: Tensor, scores: Tensor, mask: Tensor) -> Tensor:
@@ -79,6 +107,14 @@ class PointwiseLoss(RankingLoss):
 
     def per_list(self, labels: Tensor, scores: Tensor, mask: Tensor) -> Tensor:
         return pointwise_loss(labels, scores, mask=mask)
+
+
+@keras.saving.register_keras_serializable("tfrec")
+class PointwiseSquaredLoss(RankingLoss):
+    """See `pointwise_squared_loss`."""
+
+    def per_list(self, labels: Tensor, scores: Tensor, mask: Tensor) -> Tensor:
+        return pointwise_squared_loss(labels, scores, mask=mask)
 
 
 @keras.saving.register_keras_serializable("tfrec")
@@ -104,6 +140,20 @@ class PairwiseLogisticLoss(PairwiseHingeLoss):
     """Mean over the pairs with y_i > y_j of `log(1 + exp(−(s_i − s_j)))`, by keras-rs (RankNet)."""
 
     pairs = _SmoothLogistic()
+
+
+class _SquaredMargin(keras_rs.losses.PairwiseHingeLoss):
+    """keras-rs's own squared loss also pulls equal labels together: here they are no pair, as in the others."""
+
+    def pairwise_loss(self, pairwise_logits: Tensor) -> Tensor:
+        return ops.square(1.0 - pairwise_logits)
+
+
+@keras.saving.register_keras_serializable("tfrec")
+class PairwiseSquaredLoss(PairwiseHingeLoss):
+    """Mean over the pairs with y_i > y_j of `(1 − (s_i − s_j))²`, over the pairs of keras-rs."""
+
+    pairs = _SquaredMargin()
 
 
 @keras.saving.register_keras_serializable("tfrec")
@@ -164,9 +214,11 @@ class ApproxNDCGLoss(RankingLoss):
 
 LOSSES: dict[str, type[RankingLoss]] = {
     "pointwise": PointwiseLoss,
+    "pointwise_squared": PointwiseSquaredLoss,
     "pairwise": PairwiseLogisticLoss,
     "pairwise_hinge": PairwiseHingeLoss,
     "pairwise_logistic": PairwiseLogisticLoss,
+    "pairwise_squared": PairwiseSquaredLoss,
     "listwise": ListwiseSoftmaxLoss,
     "listwise_softmax": ListwiseSoftmaxLoss,
     "list_mle": ListMLELoss,
@@ -174,11 +226,11 @@ LOSSES: dict[str, type[RankingLoss]] = {
 }
 
 
-def make_loss(name: str) -> RankingLoss:
+def make_loss(name: str, *, label_smoothing: float = 0.0) -> RankingLoss:
     """The loss called `name`, a key of `LOSSES`; "pairwise" is the logistic one, "listwise" the softmax."""
     if name not in LOSSES:
         raise ValueError(f"`name` must be one of {', '.join(LOSSES)}. Received: {name!r}")
-    return LOSSES[name]()
+    return LOSSES[name](label_smoothing=label_smoothing)
 
 
 def _mean(values: Tensor, weights: Tensor) -> Tensor:

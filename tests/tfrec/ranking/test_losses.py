@@ -37,7 +37,9 @@ def soft_rank(scores: list[float], i: int, temperature: float) -> float:
 LABELS, SCORES = [1.0, 0.0, 0.0], [0.5, -1.0, 2.0]
 EXPECTED = {
     "pointwise": -(log(sigmoid(0.5)) + log(1 - sigmoid(-1.0)) + log(1 - sigmoid(2.0))) / 3,
+    "pointwise_squared": ((1 - 0.5) ** 2 + (0 + 1.0) ** 2 + (0 - 2.0) ** 2) / 3,
     "pairwise_hinge": (max(0, 1 - (0.5 + 1.0)) + max(0, 1 - (0.5 - 2.0))) / 2,
+    "pairwise_squared": ((1 - (0.5 + 1.0)) ** 2 + (1 - (0.5 - 2.0)) ** 2) / 2,
     "pairwise_logistic": (log(1 + exp(-(0.5 + 1.0))) + log(1 + exp(-(0.5 - 2.0)))) / 2,
     "listwise_softmax": -log(exp(0.5) / (exp(0.5) + exp(-1.0) + exp(2.0))),
     "approx_ndcg": 1 - 1 / log2(1 + soft_rank(SCORES, 0, 0.1)),
@@ -52,7 +54,9 @@ def test_value_of_one_relevant_item(name: str):
 GRADED = [2.0, 0.0, 1.0]
 # The pairs (i over j) are 0 over 1, 0 over 2 and 2 over 1, with the score differences 1.5, −1.5 and 3.
 EXPECTED_GRADED = {
+    "pointwise_squared": ((2 - 0.5) ** 2 + (0 + 1.0) ** 2 + (1 - 2.0) ** 2) / 3,
     "pairwise_hinge": (max(0, 1 - 1.5) + max(0, 1 + 1.5) + max(0, 1 - 3)) / 3,
+    "pairwise_squared": ((1 - 1.5) ** 2 + (1 + 1.5) ** 2 + (1 - 3) ** 2) / 3,
     "pairwise_logistic": (log(1 + exp(-1.5)) + log(1 + exp(1.5)) + log(1 + exp(-3))) / 3,
     "listwise_softmax": -(2 * 0.5 + 1 * 2.0) / 3 + log(exp(0.5) + exp(-1.0) + exp(2.0)),
     "list_mle": (log(exp(0.5) + exp(2.0) + exp(-1.0)) - 0.5) + (log(exp(2.0) + exp(-1.0)) - 2.0),
@@ -65,6 +69,19 @@ EXPECTED_GRADED = {
 @pytest.mark.parametrize("name", EXPECTED_GRADED)
 def test_value_of_graded_labels(name: str):
     np.testing.assert_allclose(value(name, [GRADED], [SCORES]), [EXPECTED_GRADED[name]], rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["pointwise", "pointwise_squared", "listwise", "approx_ndcg"])
+def test_smoothed_labels_are_labels_nearer_to_their_mean(name: str):
+    """ε = .3 of (1, 0, masked, 0): the relevant one keeps .7 + .1 of 1, the others get .1."""
+    loss = make_loss(name, label_smoothing=0.3)
+    found = loss(np.array([[1.0, 0.0, -1.0, 0.0]]), np.array([[0.5, -1.0, 9.0, 2.0]]))
+    assert float(found) == pytest.approx(value(name, [[0.8, 0.1, 0.1]], [[0.5, -1.0, 2.0]])[0], rel=1e-5)
+
+
+def test_smoothing_is_refused_where_no_label_would_be_left():
+    with pytest.raises(ValueError, match=r"`label_smoothing` must lie in \[0, 1\)\. Received: 1"):
+        make_loss("listwise", label_smoothing=1)
 
 
 def test_aliases():
@@ -89,19 +106,19 @@ def test_a_label_below_zero_masks_its_place(name: str):
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("labels", [[-1, -1, -1], [0, -1, -1]], ids=["all masked", "one item"])
 def test_a_list_that_teaches_no_order_gives_nothing(name: str, labels: list[float]):
-    if name == "pointwise" and 0 in labels:
+    if name.startswith("pointwise") and 0 in labels:
         pytest.skip("one item alone has a pointwise loss")
     assert value(name, [labels], [[0.3, 5.0, -1.0]]) == pytest.approx([0.0], abs=1e-6)
     np.testing.assert_allclose(gradient(name, [labels], [[0.3, 5.0, -1.0]]), np.zeros((1, 3)), atol=1e-6)
 
 
-@pytest.mark.parametrize("name", sorted(set(NAMES) - {"pointwise", "list_mle"}))
+@pytest.mark.parametrize("name", sorted(set(NAMES) - {"pointwise", "pointwise_squared", "list_mle"}))
 def test_a_list_without_a_relevant_item_gives_nothing(name: str):
     assert value(name, [[0, 0, 0]], [[0.3, 5.0, -1.0]]) == pytest.approx([0.0])
     np.testing.assert_array_equal(gradient(name, [[0, 0, 0]], [[0.3, 5.0, -1.0]]), np.zeros((1, 3)))
 
 
-@pytest.mark.parametrize("name", ["pairwise_hinge", "pairwise_logistic"])
+@pytest.mark.parametrize("name", ["pairwise_hinge", "pairwise_logistic", "pairwise_squared"])
 def test_pairs_of_equal_labels_give_nothing(name: str):
     assert value(name, [[1, 1]], [[0.0, 7.0]]) == pytest.approx([0.0])
 
@@ -155,7 +172,7 @@ def test_approx_ndcg_refuses_a_temperature_of_zero():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_config_round_trip(name: str):
-    loss = make_loss(name)
+    loss = make_loss(name, label_smoothing=0.1)
     again = keras.losses.deserialize(keras.losses.serialize(loss))
     assert type(again) is type(loss)
     assert again.get_config() == loss.get_config()
