@@ -44,10 +44,10 @@ def our_rows(world: World, threads: Sequence[int], repeats: int) -> list[Row]:
 
 
 def peer_rows(
-    world: World, python: Path, engines: list[str], threads: Sequence[int], repeats: int
+    world: World, python: Path, engine: str, threads: Sequence[int], repeats: int
 ) -> tuple[list[Row], dict[str, str]]:
-    """Each engine with several settings; and the versions of the packages."""
-    question = {"engines": engines, "threads": list(threads), "repeats": repeats}
+    """An engine with several settings; and the version of its package."""
+    question = {"engine": engine, "threads": list(threads), "repeats": repeats}
     answer, _ = ask(python, PEERS, question, {"vectors": world.vectors, **_asked(world)})
     return answer["rows"], answer["packages"]
 
@@ -105,21 +105,26 @@ def parse() -> argparse.Namespace:
 def main() -> None:
     """Measures world after world, keeps the rows, prints the quickest that find enough."""
     options = parse()
-    engines = {} if options.without_peers else {"nearest": ["hnswlib", "faiss", "faiss int8"]}
+    engines = (
+        [] if options.without_peers else [("nearest", name) for name in ("hnswlib", "faiss", "faiss int8")]
+    )
     if options.scann:
-        engines["scann"] = ["scann"]
-    pythons = {name: peer_python(name, options.peer_home) for name in engines}
+        engines.append(("scann", "scann"))
+    pythons = {name: peer_python(name, options.peer_home) for name, _ in engines}
     machine, rows = describe_machine(), []
     for kind in options.worlds:
         for items in options.sizes:
             world = structured(items, options.run) if kind == "structured" else uniform(items)
-            found = our_rows(world, options.threads, options.repeats)
-            for name, some in engines.items():
-                theirs, packages = peer_rows(world, pythons[name], some, options.threads, options.repeats)
-                machine["packages"].update(packages)
-                found += theirs
-            rows += [{"world": kind, "items": items, **row} for row in found]
+            about = {"world": kind, "items": items}
+            rows += [about | row for row in our_rows(world, options.threads, options.repeats)]
             write(options, machine, rows)
+            for environment, engine in engines:
+                theirs, packages = peer_rows(
+                    world, pythons[environment], engine, options.threads, options.repeats
+                )
+                machine["packages"].update(packages)
+                rows += [about | row for row in theirs]
+                write(options, machine, rows)
     print(table(rows))
     print(f"\nThe quickest of each with recall@100 ≥ {ENOUGH}:\n\n{table(best_rows(rows))}")
 

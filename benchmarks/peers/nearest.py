@@ -2,7 +2,7 @@
 
     python -m benchmarks.peers.nearest QUESTION.npz ANSWER.npz
 
-The settings' `engines` are keys of `ENGINES`. Each is built once, with all `threads`, and asked with several settings.
+The settings' `engine` is a key of `ENGINES`. It is built once, with all `threads`, and asked with several settings.
 """
 
 import platform
@@ -131,13 +131,11 @@ def rows(
 def main() -> None:
     """Answers the question."""
     settings, arrays = read_message(sys.argv[1])
-    found = [
-        row
-        for engine in settings["engines"]
-        for row in rows(engine, arrays, settings["threads"], settings["repeats"])
-    ]
-    packages = {ENGINES[engine].package: version(ENGINES[engine].package) for engine in settings["engines"]}
-    write_message(sys.argv[2], {"rows": found, "packages": packages, "python": platform.python_version()}, {})
+    engine = settings["engine"]
+    found = rows(engine, arrays, settings["threads"], settings["repeats"])
+    package = ENGINES[engine].package
+    facts = {"rows": found, "packages": {package: version(package)}, "python": platform.python_version()}
+    write_message(sys.argv[2], facts, {})
 
 
 if __name__ == "__main__":

@@ -100,20 +100,20 @@ class ClusteredIndex(ExactIndex):
         So an answer does not depend on the batch it came in, nor the memory on the size of the batch.
         """
         batch = tf.shape(query.vector)[0]
-        rows, numbers = tf.TensorSpec([None], tf.int32), tf.TensorSpec([None], tf.float32)
-        spread = Spread(*[tf.TensorSpec([1], tf.float32)] * 3)
 
-        def each() -> Answer:
-            return tf.map_fn(
-                lambda i: ClusteredSearch(self, query.line(i), filters.line(i), k).answer(),
-                tf.range(batch),
-                fn_output_signature=Answer(rows, numbers, spread),
-            )
+        def answer(i: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            rows, score, spread = ClusteredSearch(self, query.line(i), filters.line(i), k).answer()
+            return rows, tf.concat([score, *spread], 0)  # every tensor more costs each query
 
-        def nobody() -> Answer:
-            return Answer(tf.zeros([0, k], tf.int32), tf.zeros([0, k]), Spread(*[tf.zeros([0, 1])] * 3))
+        def each() -> tuple[tf.Tensor, tf.Tensor]:
+            specs = tf.TensorSpec([None], tf.int32), tf.TensorSpec([None], tf.float32)
+            return tf.map_fn(answer, tf.range(batch), fn_output_signature=specs)
 
-        return tf.cond(batch > 0, each, nobody)  # map_fn needs a line to know its shapes by
+        def nobody() -> tuple[tf.Tensor, tf.Tensor]:
+            return tf.zeros([0, k], tf.int32), tf.zeros([0, k + 3])
+
+        rows, numbers = tf.cond(batch > 0, each, nobody)  # map_fn needs a line to know its shapes by
+        return Answer(rows, numbers[:, :-3], Spread(*tf.split(numbers[:, -3:], 3, 1)))
 
     def get_config(self) -> dict[str, Any]:
         names = ("cells", "blocks", "visits", "counted")

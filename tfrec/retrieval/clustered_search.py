@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import tensorflow as tf
 
 from tfrec.retrieval.filters import Filters
-from tfrec.retrieval.index import LOWEST, Answer, Query, Spread, best
+from tfrec.retrieval.index import LOWEST, VARIANCE, Query, Spread, best
 from tfrec.retrieval.index_layout import BLOCK, BREADTH
 
 if TYPE_CHECKING:
@@ -42,6 +42,14 @@ class Found(NamedTuple):
     sure: tf.Tensor
 
 
+class Scored(NamedTuple):
+    """Rows int32 `[n]`, their inner products with the query and what is added to these, float32 `[n]`."""
+
+    rows: tf.Tensor
+    product: tf.Tensor
+    bonus: tf.Tensor
+
+
 class ClusteredSearch:
     """Visits cells, best hope first; scores int8 codes there, and the best of these again with the float32 vectors.
 
@@ -64,16 +72,14 @@ class ClusteredSearch:
         self.products = tf.matmul(query.vector, index.centres.value, transpose_b=True)[0]
         self.deviation = tf.norm(self.vector) * index.spread.value
 
-    def answer(self) -> Answer:
-        """The answer without the batch: rows and scores `[k]`, its spread `[1]`."""
+    def answer(self) -> tuple[tf.Tensor, tf.Tensor, Spread]:
+        """Rows and scores `[k]`, and the spread of all scores, each of its parts `[1]`."""
         visited = self.visit(self.index.visits)
-        found = self.widen(self.best_codes(visited))
-        rows, bonus = self.with_bonus(found.rows)
-        product = tf.linalg.matvec(tf.gather(self.index.vectors.value, rows), self.vector)
-        top, score = tf.cond(found.sure, lambda: self.best_rows(rows, product + bonus), self.best_of_all)
-        counted = tf.where(rows < self.index.counted, bonus, 0.0)
-        spread = self.partition(visited, product, counted), *self.moments(product, counted)
-        return Answer(top, score, Spread(*(number[None] for number in spread)))
+        found = self.best_codes(visited)
+        scored = self.scored(found.rows)
+        rows, score = tf.cond(found.sure, lambda: self.best_of(scored), lambda: self.widened(found))
+        spread = self.spread(visited)
+        return rows, score, spread if self.query.is_plain else self.with_bonus(spread, scored)
 
     def visit(self, visits: tf.Tensor | int) -> Visited:
         """The cells in which the best vector is likely to be best."""
@@ -94,60 +100,70 @@ class ClusteredSearch:
         some = tf.minimum(tf.cast(SPARE * tf.cast(self.k, tf.float32), tf.int32), tf.size(allowed))
         score, place = tf.math.top_k(allowed, some)
         kth = score[tf.minimum(self.k, some) - 1]
-        better = tf.math.count_nonzero(visited.score >= kth, dtype=tf.int32)
-        enough = DEPTH * better <= tf.math.count_nonzero(visited.rows, dtype=tf.int32)
-        sure = (self.k <= some) & (kth > LOWEST) & enough
+        better = tf.reduce_sum(tf.cast(visited.score >= kth, tf.int32))
+        sure = (self.k <= some) & (kth > LOWEST) & (DEPTH * better <= tf.size(allowed))
         return Found(tf.where(score > LOWEST, tf.gather(visited.rows, place), 0), sure)
 
-    def widen(self, found: Found) -> Found:
-        """Visits more and more cells until the answer is sure, or a half of them is not enough."""
+    def scored(self, rows: tf.Tensor) -> Scored:
+        """Rows int32 `[n]` and those that have a bonus, each once, with their exact scores."""
+        bonus = tf.zeros_like(rows, tf.float32)
+        if not self.query.is_plain:
+            rows, place = tf.unique(tf.concat([self.query.rows[0], rows], 0))
+            values = self.query.bonus[0]
+            bonus = tf.math.unsorted_segment_sum(values, place[: tf.size(values)], tf.size(rows))
+        product = tf.linalg.matvec(tf.gather(self.index.vectors.value, rows), self.vector)
+        return Scored(rows, product, bonus)
+
+    def best_of(self, scored: Scored) -> tuple[tf.Tensor, tf.Tensor]:
+        """The k best of some rows that are allowed."""
+        rows, score = scored.rows, (scored.product + scored.bonus)[None]
+        places, score = best(score, self.filters.blocked_at(rows), self.k)
+        return tf.where(score > LOWEST, tf.gather(rows, places), 0)[0], score[0]
+
+    def widened(self, found: Found) -> tuple[tf.Tensor, tf.Tensor]:
+        """The k best once more and more cells were visited until they are sure; of all items if a half is not enough."""
         most = self.index.cells // 2
 
         def wider(visits: tf.Tensor, _: Found) -> tuple[tf.Tensor, Found]:
             return visits * GROWTH, self.best_codes(self.visit(visits * GROWTH))
 
-        return tf.while_loop(
+        _, found = tf.while_loop(
             lambda visits, found: ~found.sure & (visits * GROWTH <= most),
             wider,
             (tf.constant(self.index.visits), found),
             shape_invariants=(tf.TensorShape([]), Found(tf.TensorShape([None]), tf.TensorShape([]))),
-        )[1]
-
-    def with_bonus(self, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Rows int32 `[n]` and those that have a bonus, each once, with its bonus float32."""
-        if self.query.rows.shape[1] == 0:
-            return rows, tf.zeros_like(rows, tf.float32)
-        rows, place = tf.unique(tf.concat([self.query.rows[0], rows], 0))
-        bonus = self.query.bonus[0]
-        bonus = tf.math.unsorted_segment_sum(bonus, place[: tf.size(bonus)], tf.size(rows))
-        return rows, tf.where(rows > 0, bonus, 0.0)
-
-    def best_rows(self, rows: tf.Tensor, score: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """The k best of some rows that are allowed."""
-        columns, score = best(score[None], self.filters.blocked_at(rows), self.k)
-        return tf.where(score > LOWEST, tf.gather(rows, columns), 0)[0], score[0]
+        )
+        return tf.cond(found.sure, lambda: self.best_of(self.scored(found.rows)), self.best_of_all)
 
     def best_of_all(self) -> tuple[tf.Tensor, tf.Tensor]:
         """The k best of all items that are allowed."""
         rows, score = best(self.index.scores(self.query), self.filters.blocked(self.index.items), self.k)
         return rows[0], score[0]
 
-    def moments(self, product: tf.Tensor, bonus: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Mean and standard deviation of the scores of all, given products and bonus of those that have one."""
-        items = tf.cast(max(1, self.index.counted - 1), tf.float32)
-        mean = tf.tensordot(self.index.mean.value, self.vector, 1)
-        variance = tf.tensordot(self.vector, tf.linalg.matvec(self.index.covariance.value, self.vector), 1)
-        more = tf.reduce_sum(bonus) / items
-        variance += tf.reduce_sum(bonus * (bonus + 2 * (product - mean))) / items - more**2
-        return mean + more, tf.sqrt(tf.maximum(variance, 0.0) + 1e-6)
-
-    def partition(self, visited: Visited, product: tf.Tensor, bonus: tf.Tensor) -> tf.Tensor:
-        """Logarithm of the sum of the exponentials of all scores."""
+    def spread(self, visited: Visited) -> Spread:
+        """Of the inner products with all items."""
         index = self.index
         other = index.log_size.value + self.products + self.deviation**2 / 2 + index.tail.value
         lowest = tf.fill(tf.shape(visited.cells), LOWEST)
         other = tf.tensor_scatter_nd_update(other, visited.cells[:, None], lowest)
-        score = tf.where(visited.rows < index.counted, visited.score, LOWEST)
-        total = tf.reduce_logsumexp(tf.concat([score, other], 0))
-        more = tf.reduce_sum(tf.exp(tf.minimum(product - total, 0.0)) * tf.math.expm1(bonus))
-        return total + tf.math.log1p(tf.maximum(more, 1e-6 - 1))
+        score = tf.concat([tf.where(visited.rows < index.counted, visited.score, LOWEST), other], 0)
+        top = tf.reduce_max(score, keepdims=True)
+        partition = top + tf.math.log(tf.reduce_sum(tf.exp(score - top), keepdims=True))
+        mean = tf.reduce_sum(index.mean.value * self.vector, keepdims=True)
+        along = tf.linalg.matvec(index.covariance.value, self.vector)
+        variance = tf.reduce_sum(along * self.vector, keepdims=True)
+        return Spread(partition, mean, tf.sqrt(tf.maximum(variance, 0.0) + VARIANCE))
+
+    def with_bonus(self, spread: Spread, scored: Scored) -> Spread:
+        """The spread of the scores, given that of the inner products and all rows that have a bonus."""
+        counted, items = self.index.counted, max(1, self.index.counted - 1)
+        bonus = tf.where((scored.rows > 0) & (scored.rows < counted), scored.bonus, 0.0)
+        share = tf.exp(tf.minimum(scored.product - spread.partition, 0.0))
+        more = tf.reduce_sum(share * tf.math.expm1(bonus))
+        added = tf.reduce_sum(bonus) / items
+        square = tf.reduce_sum(bonus * (bonus + 2 * (scored.product - spread.mean))) / items - added**2
+        return Spread(
+            spread.partition + tf.math.log1p(tf.maximum(more, 1e-6 - 1)),
+            spread.mean + added,
+            tf.sqrt(tf.maximum(spread.deviation**2 + square, VARIANCE)),
+        )

@@ -9,6 +9,7 @@ import tensorflow as tf
 from tfrec.retrieval.filters import Filters
 
 LOWEST = tf.float32.min
+VARIANCE = 1e-6  # added, so that equal scores have a deviation
 
 
 class Query(NamedTuple):
@@ -30,9 +31,17 @@ class Query(NamedTuple):
         batch = tf.shape(vector)[0]
         return cls(vector, tf.zeros([batch, 0], tf.int32), tf.zeros([batch, 0]))
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether no row has a bonus, as far as the graph knows."""
+        return self.rows.shape[1] == 0
+
     def line(self, i: tf.Tensor) -> "Query":
         """One query, as a batch of one."""
-        return Query(*(part[i : i + 1] for part in self))
+        vector = self.vector[i : i + 1]
+        return (
+            Query.of(vector) if self.is_plain else Query(vector, self.rows[i : i + 1], self.bonus[i : i + 1])
+        )
 
 
 class Spread(NamedTuple):
@@ -52,7 +61,7 @@ class Spread(NamedTuple):
         """From the scores of all rows, float32 `[batch, items]`; column 0 is padding (it counts where it is alone)."""
         scores = scores if scores.shape[1] == 1 else scores[:, 1:]
         mean, variance = tf.nn.moments(scores, 1, keepdims=True)
-        return cls(tf.reduce_logsumexp(scores, 1, keepdims=True), mean, tf.sqrt(variance + 1e-6))
+        return cls(tf.reduce_logsumexp(scores, 1, keepdims=True), mean, tf.sqrt(variance + VARIANCE))
 
     def evidence(self, scores: tf.Tensor) -> tf.Tensor:
         """What scores of some rows, float32 `[batch, list]`, say whatever list the rows stand in.
@@ -118,7 +127,7 @@ class ExactIndex(keras.layers.Layer):
     def scores(self, query: Query) -> tf.Tensor:
         """Of all rows, float32 `[batch, items]`."""
         products = self(query.vector)
-        if query.rows.shape[1] == 0:
+        if query.is_plain:
             return products
         line = tf.range(tf.shape(products)[0])[:, None]
         cells = tf.stack([tf.broadcast_to(line, tf.shape(query.rows)), query.rows], -1)
@@ -127,7 +136,7 @@ class ExactIndex(keras.layers.Layer):
     def score(self, query: Query, rows: tf.Tensor) -> tf.Tensor:
         """Of some rows int32 `[batch, list]`: float32 `[batch, list]`."""
         products = tf.linalg.matvec(tf.gather(self.vectors.value, rows), query.vector)
-        if query.rows.shape[1] == 0:
+        if query.is_plain:
             return products
         return products + summed_at(rows, query.rows, query.bonus[..., None])[..., 0]
 
