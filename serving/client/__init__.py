@@ -17,7 +17,15 @@ from serving.client.errors import (
     UnavailableError,
 )
 from serving.client.fake import FakeTransport
-from serving.client.results import Query, Recommendation, ScoredItem, Signature, TensorSpec, VersionStatus
+from serving.client.results import (
+    Query,
+    Recommendation,
+    ScoredItem,
+    Signature,
+    Slate,
+    TensorSpec,
+    VersionStatus,
+)
 from serving.client.transport import GrpcTransport, Transport
 
 __all__ = [
@@ -38,6 +46,7 @@ __all__ = [
     "ServerError",
     "ServingError",
     "Signature",
+    "Slate",
     "TensorSpec",
     "Transport",
     "UnavailableError",

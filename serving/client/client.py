@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from serving.client.dialogue import Dialogue, Talk
-from serving.client.results import Query, Recommendation, ScoredItem, Signature, VersionStatus
+from serving.client.results import Query, ScoredItem, Signature, Slate, VersionStatus
 from serving.client.transport import GrpcTransport, Transport
 
 Result = TypeVar("Result")
@@ -59,12 +59,12 @@ class Client:
         diversity: float | None = None,
         context: Mapping[str, str | float] = {},
         k: int = 10,
-    ) -> list[Recommendation]:
+    ) -> Slate:
         """At most `k` items, the best first. The arguments are those of Query."""
         query = Query(user_id, history, query_text, exclude, allow_category, diversity, context)
         return self.recommend_batch([query], k=k)[0]
 
-    def recommend_batch(self, queries: Sequence[Query], *, k: int = 10) -> list[list[Recommendation]]:
+    def recommend_batch(self, queries: Sequence[Query], *, k: int = 10) -> list[Slate]:
         """One list for each query, in one call."""
         return self._hold(self._dialogue.recommend(queries, k))
 

@@ -11,7 +11,15 @@ from typing import Any, NamedTuple, TypeVar
 
 from serving import wire
 from serving.client import codec
-from serving.client.results import Query, Recommendation, ScoredItem, Signature, TensorSpec, VersionStatus
+from serving.client.results import (
+    Query,
+    Recommendation,
+    ScoredItem,
+    Signature,
+    Slate,
+    TensorSpec,
+    VersionStatus,
+)
 
 _STATES = {number: name for name, number in wire.State.items()}
 _DTYPES = {number: name[3:].lower() for name, number in wire.DataType.items()}
@@ -44,24 +52,25 @@ class Dialogue:
         self.version = version
         self._signatures: tuple[int, Mapping[str, Any]] | None = None  # (version, SignatureDefs) as last seen
 
-    def recommend(self, queries: Sequence[Query], k: int) -> Talk[list[list[Recommendation]]]:
+    def recommend(self, queries: Sequence[Query], k: int) -> Talk[list[Slate]]:
         """One list for each query, at most `k` long."""
         if not queries:
             return []
         inputs = _conditions(queries, k) | (yield from self._moments("recommend", queries))
-        outputs = yield from self._predict("recommend", inputs, len(queries))
-        columns = [codec.rows_of(outputs[name]) for name in Recommendation.__dataclass_fields__]
-        return [
-            [Recommendation(*values) for values in list(zip(*row, strict=True))[:k] if values[0]]
-            for row in zip(*columns, strict=True)
+        response = yield from self._predict("recommend", inputs, len(queries))
+        columns = [codec.rows_of(response.outputs[name]) for name in Recommendation.__dataclass_fields__]
+        lists = [
+            [values for values in zip(*row, strict=True) if values[0]] for row in zip(*columns, strict=True)
         ]
+        version = response.model_spec.version.value
+        return [Slate((Recommendation(*values) for values in best[:k]), version=version) for best in lists]
 
     def retrieve(self, query: Query, k: int) -> Talk[list[ScoredItem]]:
         """At most `k` candidates of the first stage."""
         inputs = _conditions([query], k)
         inputs.pop("diversity", None)
         inputs |= yield from self._moments("retrieve", [query])
-        outputs = yield from self._predict("retrieve", inputs, 1)
+        outputs = (yield from self._predict("retrieve", inputs, 1)).outputs
         (ids,), (scores,) = codec.rows_of(outputs["item_id"]), codec.rows_of(outputs["score"])
         return [ScoredItem(*pair) for pair in list(zip(ids, scores, strict=True))[:k] if pair[0]]
 
@@ -70,7 +79,7 @@ class Dialogue:
         inputs = _person([query])
         inputs["candidates"] = codec.string_rows([candidates])
         inputs |= yield from self._moments("rank", [query])
-        outputs = yield from self._predict("rank", inputs, 1)
+        outputs = (yield from self._predict("rank", inputs, 1)).outputs
         (scores,) = codec.rows_of(outputs["score"])
         return scores[1 : 1 + len(candidates)]  # column 0 belongs to the leading ""
 
@@ -78,7 +87,7 @@ class Dialogue:
         """The language vector of each text."""
         if not texts:
             return []
-        outputs = yield from self._predict("embed_text", {"text": codec.strings(texts)}, len(texts))
+        outputs = (yield from self._predict("embed_text", {"text": codec.strings(texts)}, len(texts))).outputs
         return codec.rows_of(outputs["embedding"])
 
     def embed_item(self, item_id: str, columns: Mapping[str, Any]) -> Talk[list[float]]:
@@ -94,7 +103,7 @@ class Dialogue:
         for name, info in definition.inputs.items():
             if name in columns or name not in {"item_id", *definition.defaults}:
                 inputs[name] = _column(columns.get(name), info)
-        outputs = yield from self._predict("embed_item", inputs, 1)
+        outputs = (yield from self._predict("embed_item", inputs, 1)).outputs
         (vector,) = codec.rows_of(outputs["embedding"])
         return vector
 
@@ -144,7 +153,7 @@ class Dialogue:
             inputs[key] = _moment([query.context.get(name) for query in queries], taken[key])
         return inputs
 
-    def _predict(self, signature: str, inputs: Mapping[str, Any], rows: int) -> Talk[Mapping[str, Any]]:
+    def _predict(self, signature: str, inputs: Mapping[str, Any], rows: int) -> Talk[Any]:
         request = wire.PredictRequest(model_spec=self._spec(signature), inputs=inputs)
         signatures = yield from self.signature_defs()
         definition = signatures.get(signature)
@@ -156,7 +165,7 @@ class Dialogue:
         known = self._signatures
         if known is not None and known[0] != response.model_spec.version.value:
             self._signatures = None  # the next call learns the new version's defaults
-        return response.outputs
+        return response
 
     def _spec(self, signature: str = "") -> Any:
         spec = wire.ModelSpec(name=self.model, signature_name=signature)

@@ -1,6 +1,6 @@
 """What goes into the client and what comes out: small frozen records."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 
@@ -37,6 +37,14 @@ class Recommendation:
     retrieval_score: float
     ranking_score: float
     reason: str
+
+
+class Slate(list[Recommendation]):
+    """One list, the best first; `version` is that of the model that made it."""
+
+    def __init__(self, items: Iterable[Recommendation] = (), *, version: int = 0):
+        super().__init__(items)
+        self.version = version
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,14 @@ def sent(fake, name):
     )
 
 
+def test_a_slate_tells_the_version_that_made_it(fake):
+    with Client(transport=fake) as client:
+        versions = [client.recommend("u").version]
+        fake.version = 2
+        versions += [slate.version for slate in client.recommend_batch([Query("u"), Query("v")])]
+    assert versions == [1, 2, 2]
+
+
 def test_recommend_takes_the_first_k_and_drops_padding(fake):
     with Client(transport=fake) as client:
         assert client.recommend("u", history=["b"], k=2) == [
