@@ -30,18 +30,16 @@ from benchmarks.peers.vectors import Vectors
 from tfrec.config import Config, load_config
 from tfrec.data.dataset import load_dataset
 from tfrec.data.histories import histories
-from tfrec.data.item_content import ItemContent, learn_content
-from tfrec.data.moments import moments_of
+from tfrec.data.item_content import ItemContent
 from tfrec.data.splits import Split, split
-from tfrec.data.user_side import NOTHING_MORE, UserSide, learn_user_side
+from tfrec.data.user_side import NOTHING_MORE, UserSide
 from tfrec.evaluation.baselines import BASELINES, LeftOutError
 from tfrec.evaluation.protocol import Score, batch_for, measure, rank_targets
 from tfrec.language import untuned_encoder
-from tfrec.retrieval.fit import fit_retrieval
-from tfrec.retrieval.gains import fit_gains
+from tfrec.retrieval.fit import catch_up
 from tfrec.retrieval.retriever import Retriever
 from tfrec.retrieval.two_tower import TwoTower
-from tfrec.text.cache import encode_cached
+from tfrec.training import learn_recall, read
 
 RESULTS = Path(__file__).parent / "results"
 SETTINGS = {
@@ -80,12 +78,10 @@ class Task(NamedTuple):
 def load_task(source: str, config: Config) -> tuple[Task, dict[str, Any]]:
     """The task of a dataset, and the facts that say which data it was."""
     dataset = load_dataset(source)
-    encoder = untuned_encoder(config)
-    vectors = None if encoder is None else encode_cached(encoder, dataset.item_texts(), progress=True)
     whole = histories(dataset)
-    side = learn_user_side(dataset, whole, None, time=config.retrieval.time)
+    content, _, side = read(dataset, whole, untuned_encoder(config), config)
     facts = {"name": dataset.name, "fingerprint": dataset.fingerprint(), "split": "last-out"}
-    return Task(split(whole), len(dataset.item_ids), learn_content(dataset, vectors), side), facts
+    return Task(split(whole), len(dataset.item_ids), content, side), facts
 
 
 def baseline_row(name: str, task: Task) -> Row:
@@ -100,19 +96,19 @@ def baseline_row(name: str, task: Task) -> Row:
 
 
 def train_recall(task: Task, config: Config) -> tuple[TwoTower, Row]:
-    """Our retrieval stage alone: epochs and gains by validation, then a fit on all before the test interaction."""
-    parts, content = task.split, task.content
-    options: dict[str, Any] = {"seed": config.seed, "side": task.side}
-    started = time.perf_counter()
-    search, epochs = fit_retrieval(parts.train, content, config.retrieval, valid=parts.valid, **options)
-    fit_gains(search, parts.refit, moments_of(parts.train, parts.valid), mask_seen=True, **options)
-    searched = time.perf_counter()
-    model, _ = fit_retrieval(parts.refit, content, config.retrieval, epochs=epochs, **options)
-    seconds = time.perf_counter() - searched
-    gains = [weight.numpy() for weight in (search.blend.gains, search.blend.cold_gains)]
-    model.blend.set_gains(*gains)
-    facts = {"epochs": epochs, "seconds": seconds, "search_seconds": searched - started}
-    return model, {**facts, "gains": [part.tolist() for part in gains]}
+    """Our retrieval stage as `tfrec train` makes it: epochs by validation, then all before the test interaction."""
+    parts, started = task.split, time.perf_counter()
+    searched = learn_recall(parts.train, task.content, config, side=task.side)
+    middle = time.perf_counter()
+    recalled = learn_recall(parts.refit, task.content, config, epochs=searched.epochs, side=task.side)
+    model = recalled.two_tower
+    catch_up(model, recalled.known, config.retrieval, seed=config.seed, side=task.side)
+    seconds = {"seconds": time.perf_counter() - middle, "search_seconds": middle - started}
+    gains = {
+        "gains": model.blend.gains.numpy().tolist(),
+        "cold_gains": model.blend.cold_gains.numpy().tolist(),
+    }
+    return model, {"epochs": searched.epochs, **seconds, **gains}
 
 
 def recall_score(model: TwoTower, task: Task) -> Score:

@@ -8,6 +8,7 @@ before the test interaction, for as many epochs as validation found best.
 import logging
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -50,15 +51,12 @@ def train(dataset: Dataset, config: Config, out: str | Path) -> Run:
     run = Run.start(out, dataset, config)
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
-    whole, texts = histories(dataset, config.data.repeats), dataset.item_texts()
+    whole = histories(dataset, config.data.repeats)
     parts = split(whole, config.data.split)
     hidden = hidden_items(len(dataset.item_ids), config.data.hide_items, config.seed)
-    tune_language(run, parts.train.without(hidden), texts)
+    tune_language(run, parts.train.without(hidden), dataset.item_texts())
     encoder = load_encoder(run)
-    content = learn_content(dataset, _text_vectors(dataset, encoder))
-    words = LexicalSpace.learn(texts, config.retrieval.lexical_dim)
-    content = with_words(content, words, texts)
-    side = learn_user_side(dataset, whole, _profile_vectors(dataset, encoder), time=config.retrieval.time)
+    content, words, side = read(dataset, whole, encoder, config)
     run.save_inputs(content, words, parts, hidden, side)
     fits: tuple[Fit, ...] = ("valid", "test")
     for name in fits:
@@ -69,6 +67,16 @@ def train(dataset: Dataset, config: Config, out: str | Path) -> Run:
             stages = fit(run.past(name), content, config, hidden=hidden, epochs=epochs, side=side)
             run.save_stages(name, stages, seconds=time.perf_counter() - started)
     return run.finish()
+
+
+def read(
+    dataset: Dataset, whole: Histories, encoder: TextEncoder | None, config: Config
+) -> tuple[ItemContent, LexicalSpace, UserSide]:
+    """What is known of items, the space of their words, and what is known of users and moments."""
+    content, texts = learn_content(dataset, _text_vectors(dataset, encoder)), dataset.item_texts()
+    words = LexicalSpace.learn(texts, config.retrieval.lexical_dim)
+    side = learn_user_side(dataset, whole, _profile_vectors(dataset, encoder), time=config.retrieval.time)
+    return with_words(content, words, texts), words, side
 
 
 def _text_vectors(dataset: Dataset, encoder: TextEncoder | None) -> np.ndarray | None:
@@ -102,6 +110,40 @@ def fit(
         epochs: of recall on the past; None = as many as are best for what came next.
         side: what is known of users and moments.
     """
+    recalled = learn_recall(past, content, config, hidden=hidden, epochs=epochs, side=side)
+    two_tower, earlier, known, moments, epochs = recalled
+    ranker = _fit_ranking(two_tower, earlier, known, moments, content, config, side)
+    catch_up(two_tower, known, config.retrieval, seed=config.seed, side=side)
+    return Stages(two_tower, ranker, epochs)
+
+
+class Recalled(NamedTuple):
+    """Recall before it has caught up.
+
+    Attributes:
+        two_tower: has learned from `earlier`.
+        earlier, known: the histories without what was held out, and with it.
+        moments: the held-out ones that the gains were fitted on; what ranking learns from.
+        epochs: it was trained for.
+    """
+
+    two_tower: TwoTower
+    earlier: Histories
+    known: Histories
+    moments: Moments
+    epochs: int
+
+
+def learn_recall(
+    past: Histories,
+    content: ItemContent,
+    config: Config,
+    *,
+    hidden: np.ndarray | None = None,
+    epochs: int | None = None,
+    side: UserSide = NOTHING_MORE,
+) -> Recalled:
+    """The first step of `fit`, whose arguments these are: the towers, then the gains of the experts."""
     known = past if hidden is None else past.without(hidden)
     earlier = known.head(known.lengths - held_out(known))
     valid = None if epochs else _next_items(earlier, known)
@@ -112,9 +154,7 @@ def fit(
     mask_seen = config.data.repeats == "first"
     boost = config.retrieval.new_item_boost
     fit_gains(two_tower, known, moments, mask_seen=mask_seen, boost=boost, seed=config.seed, side=side)
-    ranker = _fit_ranking(two_tower, earlier, known, moments, content, config, side)
-    catch_up(two_tower, known, config.retrieval, seed=config.seed, side=side)
-    return Stages(two_tower, ranker, epochs)
+    return Recalled(two_tower, earlier, known, moments, epochs)
 
 
 def _next_items(earlier: Histories, known: Histories) -> Targets:
