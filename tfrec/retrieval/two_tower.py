@@ -120,10 +120,14 @@ class TwoTower(keras.Model):
         sample_weight: Any = None,
         training: bool = True,
     ) -> Tensor:
-        """Mean softmax loss over the events that have a next one, on all replicas; `sample_weight` is not used."""
+        """Mean softmax loss over the events that have a next one, on all replicas.
+
+        `sample_weight`, float `[batch]` or as `y`, weighs the losses; the mean is over the events, as in Keras' losses.
+        """
         present = tf.not_equal(y, 0)
         queries = tf.cast(tf.boolean_mask(y_pred, present), tf.float32)
         own = tf.boolean_mask(y, present)
+        weights = tf.boolean_mask(_spread(sample_weight, y), present)
         if self.query.interests > 1:
             queries = route(queries, tf.cast(self.candidate(own), tf.float32))
         positives = tf.concat([own, replicas.of_others(own)], 0)
@@ -134,9 +138,8 @@ class TwoTower(keras.Model):
         events = tf.maximum(tf.cast(tf.size(positives), tf.float32), 1.0)
         if sampling.is_exact(pool.shape[0], self.negatives):
             candidates = tf.cast(self.candidate(pool, training=training), tf.float32)
-            return (
-                full_softmax_loss(queries / self.temperature, candidates, tf.searchsorted(pool, own)) / events
-            )
+            places = tf.searchsorted(pool, own)
+            return full_softmax_loss(queries / self.temperature, candidates, places, weights) / events
         negatives = self._negatives(pool, queries, own)
         rows = tf.concat([positives, negatives], 0)
         share = sampling.mixed_probability(
@@ -144,7 +147,11 @@ class TwoTower(keras.Model):
         )
         candidates = tf.cast(self.candidate(rows, training=training), tf.float32)
         loss = self._sampled_loss(
-            queries, candidates, candidate_sampling_probability=share, candidate_ids=rows
+            queries,
+            candidates,
+            sample_weight=weights,
+            candidate_sampling_probability=share,
+            candidate_ids=rows,
         )
         return loss / events
 
@@ -185,3 +192,11 @@ class TwoTower(keras.Model):
             for name in ("candidate", "query", "blend")
         }
         return cls(**layers, **config)
+
+
+def _spread(weight: Tensor | None, events: Tensor) -> Tensor:
+    """A weight for each event, float32 of the shape of `events` `[batch, length]`; 1 where none is given."""
+    if weight is None:
+        return tf.ones_like(events, tf.float32)
+    weight = tf.cast(weight, tf.float32)
+    return tf.broadcast_to(weight[:, None] if weight.shape.rank == 1 else weight, tf.shape(events))

@@ -161,6 +161,31 @@ def test_the_loss_is_a_mean_over_the_events_that_have_a_next_one(model):
     assert np.isfinite(model.compute_loss(y=np.zeros_like(FOLLOWING), y_pred=queries))
 
 
+def test_a_weight_tells_how_much_an_event_counts(model):
+    queries, events = model(INPUTS), np.count_nonzero(FOLLOWING)
+    weight = np.zeros(FOLLOWING.shape, np.float32)
+    weight[0, 1], weight[2, 4] = 2.0, 0.5
+    one, other = (
+        model.compute_loss(y=FOLLOWING[i, j].reshape(1, 1), y_pred=queries[i : i + 1, j : j + 1])
+        for i, j in ((0, 1), (2, 4))
+    )
+    weighed = model.compute_loss(y=FOLLOWING, y_pred=queries, sample_weight=weight)
+    np.testing.assert_allclose(weighed, (2.0 * one + 0.5 * other) / events, rtol=1e-5)
+
+
+@pytest.mark.parametrize("negatives", [1000, 10], ids=["exact", "sampled"])
+def test_the_weights_of_histories_add_up(negatives):
+    model = two_tower(negatives=negatives)
+    queries, state = model(INPUTS), model.seed_generator.state.numpy()
+
+    def loss(weight: np.ndarray | None) -> float:
+        model.seed_generator.state.assign(state)  # the same negatives each time
+        return float(model.compute_loss(y=FOLLOWING, y_pred=queries, sample_weight=weight))
+
+    assert sum(loss(line) for line in np.eye(4)) == pytest.approx(loss(None), rel=1e-5)
+    assert loss(np.eye(4)[1]) > 0 == loss(np.eye(4)[3])  # whose history has no event
+
+
 def test_cold_items_are_no_negatives(model):
     """Row 20 has no interaction: pulling it somewhere changes no loss."""
     queries, positives = tf.random.stateless_normal([3, 1, DIM], [0, 1]), np.array([[3], [7], [1]], np.int32)
