@@ -2,13 +2,16 @@
 
 import contextlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from serving.client import Client
 from serving.model_server.process import running_server
+from serving.model_server.saved_model import SavedModel
 from tests.moody_world import (
     EACH,
     EVENTS,
@@ -20,6 +23,7 @@ from tests.moody_world import (
     moody_config,
     moody_dataset,
 )
+from tests.served_call import call, check_same
 from tfrec import cli
 from tfrec.evaluation.evaluate import evaluate
 from tfrec.export import export_run
@@ -150,10 +154,11 @@ def test_the_command_line_tells_the_moment(client, monkeypatch, capsys):
 
 
 def test_the_hour_decides_where_time_is_known(tmp_path):
-    """Asked of another encoder and of many interests, which must answer the same."""
+    """Asked of another encoder and of many interests, which must answer the same, also as served."""
     settings = ("retrieval.time=true", "retrieval.encoder=lstm", "retrieval.interests=2", "ranking.epochs=1")
     config = moody_config(*settings)
-    funnel = Funnel.from_run(train(moody_dataset(tells="time"), config, tmp_path / "run"))
+    run = train(moody_dataset(tells="time"), config, tmp_path / "run")
+    funnel, served = Funnel.from_run(run), SavedModel(str(export_run(run, tmp_path / "models")))
     for mood in MOODS:
         for taste, user in NEWCOMERS.items():
             assert kinds(funnel.recommend(user, context={"time": moment(mood, EVENTS)})) == {(taste, mood)}
@@ -161,3 +166,19 @@ def test_the_hour_decides_where_time_is_known(tmp_path):
         known.sort(key=lambda item: -item.retrieval_score)  # the ranker had one epoch
         assert kinds(known, 2) == {(TASTES[1], mood)}
     assert np.isnan(funnel.signatures.defaults["recommend"]["time"])
+    for signature in ("retrieve", "recommend"):
+        rows = three_requests(funnel.signatures.defaults[signature])
+        expected = funnel.signatures.functions[signature](
+            **{name: tf.constant(v) for name, v in rows.items()}
+        )
+        check_same(call(served, signature, rows), expected)
+
+
+def three_requests(defaults: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """A known user, a new one, and one who says what he took; at two moments and at none that is told."""
+    asked = {
+        "user_id": np.array(["u1", NEWCOMERS["sweet"], "nobody"], object),
+        "history": np.array([["", ""], ["", ""], ["salty-wild-0", "sweet-calm-1"]], object),
+        "time": np.array([moment(MOODS[0], EVENTS), moment(MOODS[1], EVENTS), np.nan]),
+    }
+    return {name: np.repeat(np.atleast_1d(value), 3, axis=0) for name, value in defaults.items()} | asked
