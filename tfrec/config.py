@@ -93,7 +93,7 @@ class RetrievalConfig(_Stage):
         description="dimensions of the words of items (TF-IDF, latent semantic analysis); 0 = not used",
     )
     new_item_boost: float = Field(
-        0.8,
+        0.4,
         description="what is added to the score of an item without interactions, in nats: the will to explore",
     )
     neighbours: int = Field(
