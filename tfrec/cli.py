@@ -160,6 +160,16 @@ def serve(context: typer.Context) -> None:
     sys.exit(serve_models(context.args))
 
 
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+)
+def gateway(context: typer.Context) -> None:
+    """Serve HTTP in front of a model server, with a memory of what users did (see --help after gateway)."""
+    from serving.gateway.commands import main as run_gateway
+
+    sys.exit(run_gateway(context.args))
+
+
 @app.command()
 def recommend(
     server: Annotated[str, typer.Option(help="HOST:PORT of the gRPC server.")] = "127.0.0.1:8500",

@@ -10,6 +10,7 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -105,8 +106,8 @@ class SqliteStore:
             self._writer.execute("BEGIN IMMEDIATE")
             counts = [job.work(self._writer) for job in jobs]
             self._writer.execute("COMMIT")
-        except Exception as error:
-            if self._writer.in_transaction:
+        except Exception as error:  # this thread must outlive whatever happens to the file
+            with suppress(sqlite3.Error):
                 self._writer.execute("ROLLBACK")
             failure = StoreError(f"The feature store {self.path} cannot be written: {error}.")
             for job in jobs:
