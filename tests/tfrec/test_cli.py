@@ -15,6 +15,7 @@ import typer
 from typer.testing import CliRunner
 
 from serving.client import Client, FakeTransport
+from serving.gateway import commands as gateway
 from tests.tiny_world import GHOST, describe, item
 from tfrec import cli
 from tfrec.run import Run
@@ -234,10 +235,11 @@ def commands(command: Any, name: str = "") -> dict[str, Any]:
 
 def test_the_guide_names_every_command_with_every_option():
     written = re.findall(r"^    tfrec (.+?)(?:  #.*)?$", GUIDE.read_text(encoding="utf-8"), re.MULTILINE)
-    for name, command in commands(typer.main.get_command(cli.app)).items():
+    ours, gateways = (commands(typer.main.get_command(app)) for app in (cli.app, gateway.app))
+    for name, command in (ours | {f"gateway {name}": one for name, one in gateways.items()}).items():
         lines = [line for line in written if line.split()[: len(name.split())] == name.split()]
         assert lines, f"docs/command-line.md does not show `tfrec {name}`"
-        if name == "serve":  # TensorFlow Serving's flags are not this command's options
+        if name in ("serve", "gateway"):  # which pass on what they are given
             continue
         shown = {option for line in lines for option in re.findall(r"(?<![\w-])--?[a-z][a-z-]*", line)}
         options = [
