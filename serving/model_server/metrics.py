@@ -5,24 +5,28 @@ from bisect import bisect_left
 from collections import defaultdict
 
 BOUNDS = [10 * 1.8**power for power in range(33)]  # microseconds
+QUEUE_BOUNDS = [100 * 1.2**power for power in range(52)]
 
 REQUEST_COUNT = ":tensorflow:serving:request_count"
 REQUEST_LATENCY = ":tensorflow:serving:request_latency"
 RUNTIME_LATENCY = ":tensorflow:serving:runtime_latency"
+QUEUING_LATENCY = ":tensorflow:serving:batching_session:queuing_latency"
+BATCH_COUNT = ":tensorflow:serving:batching_session:wrapped_run_count"
 
 Labels = tuple[tuple[str, str], ...]
 
 
 class Histogram:
-    """Counts by bucket, their sum and their number."""
+    """Counts by bucket, and their sum."""
 
-    def __init__(self) -> None:
-        self.counts = [0] * (len(BOUNDS) + 1)
+    def __init__(self, bounds: list[float]) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
         self.sum = 0.0
 
     def add(self, value: float) -> None:
         """Counts one value."""
-        self.counts[bisect_left(BOUNDS, value)] += 1
+        self.counts[bisect_left(self.bounds, value)] += 1
         self.sum += value
 
 
@@ -32,7 +36,7 @@ class Metrics:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._counters: dict[tuple[str, Labels], int] = defaultdict(int)
-        self._histograms: dict[tuple[str, Labels], Histogram] = defaultdict(Histogram)
+        self._histograms: dict[tuple[str, Labels], Histogram] = {}
 
     def count_request(self, model: str, status: str) -> None:
         """One finished request; `status` is a canonical code's name."""
@@ -48,8 +52,18 @@ class Metrics:
         """The time of one request in the model."""
         self._observe(RUNTIME_LATENCY, (("model_name", model), ("API", api), ("runtime", "TF1")), seconds)
 
-    def _observe(self, name: str, labels: Labels, seconds: float) -> None:
+    def observe_batch(self, pool: str, waits: list[float]) -> None:
+        """One batch that is run now: the seconds that each of its tasks waited, and the threads' name."""
+        labels = (("thread_pool_name", pool),)
         with self._lock:
+            self._counters[BATCH_COUNT, labels] += 1
+        for wait in waits:
+            self._observe(QUEUING_LATENCY, labels, wait, QUEUE_BOUNDS)
+
+    def _observe(self, name: str, labels: Labels, seconds: float, bounds: list[float] = BOUNDS) -> None:
+        with self._lock:
+            if (name, labels) not in self._histograms:
+                self._histograms[name, labels] = Histogram(bounds)
             self._histograms[name, labels].add(1e6 * seconds)
 
     def value(self, name: str) -> int:
@@ -75,7 +89,7 @@ class Metrics:
 
 def _histogram_lines(name: str, labels: Labels, histogram: Histogram) -> list[str]:
     lines, total = [], 0
-    for bound, count in zip([*BOUNDS, float("inf")], histogram.counts, strict=True):
+    for bound, count in zip([*histogram.bounds, float("inf")], histogram.counts, strict=True):
         total += count
         le = "+Inf" if bound == float("inf") else f"{bound:g}"
         lines.append(f"{name}_bucket{{{_text((*labels, ('le', le)))}}} {total}")

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO
 
 _READY = re.compile(rb"Running gRPC ModelServer at (\S+) \.\.\.")
+_EMBEDDED = [sys.executable, "-m", "serving.model_server", "--bind_address=127.0.0.1"]
 _ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -40,6 +41,7 @@ def running_server(
     rest: bool = True,
     flags: Sequence[str] = (),
     timeout: float = 120.0,
+    command: Sequence[str] | None = None,
 ) -> Iterator[RunningServer]:
     """A model server for `base_path` on free ports of 127.0.0.1, ready when the block is entered and gone
     when it is left.
@@ -50,17 +52,18 @@ def running_server(
         rest: with the REST API.
         flags: more flags, such as "--enable_batching".
         timeout: seconds to wait until the first model is available.
+        command: another server that takes TensorFlow Serving's flags, such as ["tensorflow_model_server"].
 
     Raises:
         ServerFailedError: it did not become ready.
     """
     rest_port = _free_port() if rest else 0
-    command = [sys.executable, "-m", "serving.model_server", "--bind_address=127.0.0.1", "--port=0"]
-    command += [f"--rest_api_port={rest_port}", f"--model_name={model_name}", *flags]
+    program = [*command, f"--port={_free_port()}"] if command else [*_EMBEDDED, "--port=0"]
+    program += [f"--rest_api_port={rest_port}", f"--model_name={model_name}", *flags]
     if base_path is not None:
-        command.append(f"--model_base_path={os.path.abspath(base_path)}")
+        program.append(f"--model_base_path={os.path.abspath(base_path)}")
     with tempfile.TemporaryFile() as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=_environment())
+        process = subprocess.Popen(program, stdout=output, stderr=subprocess.STDOUT, env=_environment())
         try:
             port = _wait_ready(process, output, timeout).rpartition(":")[2]
             rest_address = f"127.0.0.1:{rest_port}" if rest else ""

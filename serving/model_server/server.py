@@ -64,7 +64,8 @@ class ModelServer:
 
     def __init__(self, options: argparse.Namespace):
         self._options = options
-        self._batching = _batch_scheduler(options)
+        self._metrics = Metrics()
+        self._batching = _batch_scheduler(options, self._metrics)
         policy = LoadPolicy(
             self._load, options.max_num_load_retries, options.load_retry_interval_micros / 1e6
         )
@@ -73,7 +74,6 @@ class ModelServer:
             poll_wait=options.file_system_poll_wait_seconds,
             labels_before_loading=options.allow_version_labels_for_unavailable_models,
         )
-        self._metrics = Metrics()
         self._api = Api(
             self._manager,
             metrics=self._metrics,
@@ -209,10 +209,11 @@ class ModelServer:
         return servable
 
 
-def _batch_scheduler(options: argparse.Namespace) -> BatchScheduler | None:
+def _batch_scheduler(options: argparse.Namespace, metrics: Metrics) -> BatchScheduler | None:
     if not options.enable_batching:
         return None
-    return BatchScheduler(_parameters(options.batching_parameters_file).threads)
+    settings = _parameters(options.batching_parameters_file)
+    return BatchScheduler(settings.threads, metrics=metrics, name=settings.pool_name)
 
 
 def _batch_settings(options: argparse.Namespace, path: str) -> Settings:

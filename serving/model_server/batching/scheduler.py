@@ -11,6 +11,7 @@ import numpy as np
 
 from serving.model_server.batching.merging import merge, split
 from serving.model_server.batching.settings import Settings
+from serving.model_server.metrics import Metrics
 from serving.model_server.status import StatusError
 from serving.model_server.tensors import Array
 
@@ -28,6 +29,7 @@ class Task:
     def __init__(self, feeds: Mapping[str, Array], size: int):
         self.feeds = feeds
         self.size = size
+        self.queued = time.monotonic()
         self._result: list[Array] | None = None
         self._error: Exception | None = None
         self._pending = threading.Lock()
@@ -64,9 +66,13 @@ class BatchScheduler:
 
     Args:
         threads: batches that run at a time.
+        metrics: told of every batch.
+        name: of the threads, in metrics.
     """
 
-    def __init__(self, threads: int):
+    def __init__(self, threads: int, *, metrics: Metrics | None = None, name: str = "batch_threads"):
+        self._metrics = metrics or Metrics()
+        self._name = name
         self._changed = threading.Condition()
         self._queues: deque[BatchQueue] = deque()
         self._stopped = False
@@ -112,6 +118,8 @@ class BatchScheduler:
                     self._changed.wait(self._time_to_next())
                     found = self._next()
             queue, batch = found
+            now = time.monotonic()
+            self._metrics.observe_batch(self._name, [now - task.queued for task in batch.tasks])
             queue.run(batch)
 
     def _next(self) -> "tuple[BatchQueue, Batch] | None":

@@ -20,6 +20,7 @@ class Settings:
     pad: bool = False
     split_large: bool = False
     max_execution_batch_size: int = 1000
+    pool_name: str = "batch_threads"
 
     @classmethod
     def from_proto(cls, proto: Any) -> "Settings":
@@ -48,6 +49,7 @@ class Settings:
             pad=proto.pad_variable_length_inputs,
             split_large=split,
             max_execution_batch_size=execution,
+            pool_name=_value(proto, "thread_pool_name", cls.pool_name),
         )
 
     @property

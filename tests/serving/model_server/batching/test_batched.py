@@ -10,6 +10,7 @@ from google.protobuf import text_format
 from serving import wire
 from serving.model_server.batching import Batched, BatchScheduler, Settings
 from serving.model_server.batching.merging import merge, split
+from serving.model_server.metrics import Metrics
 from serving.model_server.status import StatusError
 
 
@@ -146,6 +147,20 @@ def test_requests_that_arrive_together_run_as_one(batched):
     assert together(slow, inputs) == [[[2.0 * n]] for n in range(8)]
     assert model.batches == [(4, 1), (4, 1)]
     assert time.monotonic() - start < 1.0  # a full batch does not wait
+
+
+def test_metrics_tell_batches_and_how_long_requests_waited():
+    metrics = Metrics()
+    scheduler = BatchScheduler(1, metrics=metrics, name="pool")
+    settings = parameters("max_batch_size { value: 2 } batch_timeout_micros { value: 30000 }")
+    assert together(Batched(Model(), scheduler, settings), [np.array([[1.0]])] * 3) == [[[2.0]]] * 3
+    scheduler.stop()
+    lines = dict(line.rsplit(" ", 1) for line in metrics.text().splitlines() if line[0] != "#")
+    queue = ":tensorflow:serving:batching_session:queuing_latency"
+    pool = 'thread_pool_name="pool"'
+    assert lines[f":tensorflow:serving:batching_session:wrapped_run_count{{{pool}}}"] == "2"
+    assert lines[f"{queue}_count{{{pool}}}"] == "3"
+    assert float(lines[f"{queue}_sum{{{pool}}}"]) >= 30_000  # the third waited for the timeout alone
 
 
 def test_a_lonely_request_waits_only_for_the_timeout(batched):
