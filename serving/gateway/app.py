@@ -4,10 +4,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
 
 from serving.client import AsyncTransport
 from serving.gateway.access_log import AccessLog
-from serving.gateway.limits import BodyLimit
+from serving.gateway.limits import BodyLimit, refuse_invalid
 from serving.gateway.routes import ROUTERS
 from serving.gateway.services import open_services
 from serving.gateway.settings import GatewaySettings
@@ -35,6 +36,7 @@ def create_app(settings: GatewaySettings, *, transport: AsyncTransport | None = 
     )
     for router in ROUTERS:
         app.include_router(router)
+    app.add_exception_handler(RequestValidationError, refuse_invalid)
     app.add_middleware(BodyLimit, limit=settings.limits.body)
     app.add_middleware(AccessLog)  # added last, so it sees all
     return app

@@ -4,7 +4,8 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from fastapi import HTTPException
+from fastapi import HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.gateway.bodies import EventsBody, RecommendBody
@@ -54,6 +55,14 @@ def _replay(body: bytes, receive: Receive) -> Receive:
         return {"type": "http.request", "body": body, "more_body": False}
 
     return replayed
+
+
+async def refuse_invalid(_: Request, error: Exception) -> Response:
+    """HTTP 422 for a body that does not fit, naming what does not. FastAPI's own answer would repeat the input, which
+    may be no text that JSON can carry."""
+    problems = error.errors() if isinstance(error, RequestValidationError) else []
+    detail = [{"loc": list(problem["loc"]), "msg": problem["msg"]} for problem in problems]
+    return Response(json.dumps({"detail": detail}), status_code=422, media_type="application/json")
 
 
 def check_recommend(body: RecommendBody, limits: LimitSettings) -> None:
