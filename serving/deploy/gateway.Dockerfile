@@ -8,7 +8,7 @@ COPY tfrec tfrec
 COPY components components
 COPY serving serving
 RUN pip install --no-cache-dir --no-deps . \
-    && useradd --system --create-home --home-dir /var/lib/tfrec tfrec
+    && useradd --system --uid 999 --create-home --home-dir /var/lib/tfrec tfrec
 USER tfrec
 VOLUME /var/lib/tfrec
 EXPOSE 8080

@@ -31,7 +31,7 @@ from serving.model_server.warmup import FILE, read_records
 
 MONITORING = 'prometheus_config { enable: true path: "/monitoring/prometheus/metrics" }\n'
 SIZES = (8, 16, 32, 64)
-TIMEOUTS_US = (0, 500, 1000, 2000, 5000)
+TIMEOUTS_US = (0, 1_000, 5_000, 20_000)
 SETTLE_SECONDS = 1.0
 
 

@@ -182,3 +182,16 @@ def test_a_server_that_does_not_start_is_an_error_with_its_output():
     failing = running_server(None, rest=False)
     with pytest.raises(ServerFailedError, match=r"ended with code 255[\s\S]*Failed to start server"):
         failing.__enter__()
+
+
+def test_a_given_command_is_run_with_the_same_flags(contract_path):
+    command = [sys.executable, "-m", "serving.model_server", "--bind_address=127.0.0.1"]
+    with (
+        running_server(contract_path, rest=False, command=command) as server,
+        Client(server.grpc_address) as client,
+    ):
+        assert [version.version for version in client.status()] == [3]
+    with pytest.raises(ServerFailedError, match="no such flag"):
+        code = "import sys; sys.exit('no such flag')"
+        with running_server(contract_path, command=[sys.executable, "-c", code]):
+            pass
