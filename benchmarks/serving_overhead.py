@@ -166,8 +166,8 @@ def _plain(values: list[Any]) -> list[Any]:
 def with_batching(base_path: Path, signature: str, definition: Any) -> dict[str, Any]:
     """Sixteen clients of one row each."""
     parameters = (
-        f"max_batch_size {{ value: {ROWS} }} batch_timeout_micros {{ value: 2000 }} num_batch_threads "
-        f"{{ value: 2 }} "
+        f"max_batch_size {{ value: {ROWS} }} batch_timeout_micros {{ value: 20000 }} num_batch_threads "
+        f"{{ value: 1 }} "  # a batch is full before the timeout: sixteen callers come back while the last batch runs
         "max_enqueued_batches { value: 100 } pad_variable_length_inputs: true"
     )
     with tempfile.NamedTemporaryFile("w", suffix=".pbtxt") as file:
