@@ -191,7 +191,8 @@ def test_a_given_command_is_run_with_the_same_flags(contract_path):
         Client(server.grpc_address) as client,
     ):
         assert [version.version for version in client.status()] == [3]
+    refuses = running_server(
+        contract_path, command=[sys.executable, "-c", "import sys; sys.exit('no such flag')"]
+    )
     with pytest.raises(ServerFailedError, match="no such flag"):
-        code = "import sys; sys.exit('no such flag')"
-        with running_server(contract_path, command=[sys.executable, "-c", code]):
-            pass
+        refuses.__enter__()
