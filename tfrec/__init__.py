@@ -33,7 +33,7 @@ _HOMES = {
     "Retriever": "tfrec.retrieval.retriever",
     "PairFeatures": "tfrec.ranking.features",
     "build_pair_features": "tfrec.ranking.fit",
-    "make_lists": "tfrec.ranking.fit",
+    "make_lists": "tfrec.ranking.lists",
     "moments_of": "tfrec.data.moments",
     "Ranker": "tfrec.ranking.ranker",
     "make_loss": "tfrec.ranking.losses",

@@ -56,6 +56,7 @@ def _is_known(error: Exception) -> bool:
             "EncoderNotFound",
             "ServingError",
             "PipelineError",
+            "ExplanationError",
         }
     )
 
@@ -218,6 +219,24 @@ def recommend(
             "Nothing is left to recommend: everything is seen, excluded or outside the categories.",
             file=sys.stderr,
         )
+
+
+@app.command()
+def explain(
+    run: RunArgument,
+    user: Annotated[str, typer.Option(help="A known user's stored history is used without --history.")],
+    item: Annotated[str, typer.Option(help="An item of the run.")],
+    history: Annotated[str, typer.Option(help="Item ids, oldest first: a,b,c")] = "",
+) -> None:
+    """Why an item has its ranking score for a user: by group of inputs and by event of the history."""
+    from tfrec.run import Run
+
+    opened = Run.open(run)  # a wrong folder need not wait for TensorFlow
+    from tfrec.explain import Explainer
+    from tfrec.funnel import Funnel
+    from tfrec.progress import explanation_table
+
+    print(explanation_table(Explainer(Funnel.from_run(opened))(user, item, _listed(history))))
 
 
 @app.command()

@@ -158,6 +158,9 @@ class RetrievalConfig(_Stage):
         return index
 
 
+InputName = Literal["popularity", "language", "behaviour", "co_occurrence", "category", "activity"]
+
+
 class RankingConfig(_Stage):
     """The model that orders the candidates."""
 
@@ -174,8 +177,35 @@ class RankingConfig(_Stage):
         "approx_ndcg",
         "pointwise_squared",
     ] = "listwise"
+    adversarial: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="how far item vectors are moved against the ranker in training, as a share of their length",
+    )
     label_smoothing: float = Field(
         0.0, ge=0, lt=1, description="how far a label is not to be believed; 0 = it is"
+    )
+    inputs: list[InputName] = Field(
+        ["popularity", "language", "behaviour", "co_occurrence", "category", "activity"],
+        description="groups of pair features beside those of retrieval",
+    )
+    history: Literal["attention", "lstm", "none"] = Field(
+        "attention", description="how a candidate meets the history"
+    )
+    cross: int = Field(0, ge=0, le=8, description="cross layers (DCN v2)")
+    maps: int = Field(
+        0,
+        ge=0,
+        le=64,
+        description="feature maps that language weighs for each pair (dynamic weights); 0 = none",
+    )
+    form: Literal["attention", "max"] = Field("attention", description="how the maps make a score")
+    newcomers: float = Field(
+        0.0,
+        ge=0,
+        le=0.5,
+        description="share of the items taken for new in further lists, so that new ones are ranked; 0 = none",
     )
     units: int = Field(32, ge=1)
     dropout: float = Field(0.2, ge=0, lt=1)
@@ -186,6 +216,18 @@ class RankingConfig(_Stage):
     epochs: int = Field(20, ge=1)
     patience: int = Field(3, ge=1)
     lists: int = Field(10000, ge=1, description="the most training lists, one for each held-out interaction")
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The groups of pair features, retrieval first."""
+        return ("retrieval", *self.inputs)
+
+    @field_validator("inputs")
+    @classmethod
+    def _each_once(cls, inputs: list[InputName]) -> list[InputName]:
+        if len({*inputs}) < len(inputs):
+            raise ValueError("each group may stand there once")
+        return inputs
 
 
 class RerankingConfig(_Stage):

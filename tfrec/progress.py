@@ -11,6 +11,7 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from tfrec.evaluation.compare import RunComparison
+    from tfrec.explain import Explanation
 
 COLUMNS = ("recall@10", "ndcg@10", "recall@20", "ndcg@20", "mrr", "coverage@20", "ild@20")
 
@@ -46,6 +47,24 @@ def comparison_table(comparison: "RunComparison") -> str:
                 stage, row["metric"], *(_figure(row[name]) for name in ("difference", "low", "high"))
             )
     return "\n".join([_rendered(table), *comparison.notes])
+
+
+def explanation_table(explanation: "Explanation") -> str:
+    """What adds to a score, by group of inputs and by event, each with what it is added to."""
+    table = Table("", "adds", title=f"{explanation.title}: {explanation.score:.3f}", title_justify="left")
+    table.add_row("an average candidate", _signed(explanation.base))
+    for group, share in explanation.groups.items():
+        table.add_row(group, _signed(share))
+    table.add_row("missed by the integral", _signed(explanation.groups_error))
+    table.add_section()
+    table.add_row("without any event", _signed(explanation.events_base))
+    for event in explanation.events:
+        table.add_row(event.title, _signed(event.share))
+    return _rendered(table)
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.3f}"
 
 
 def _figure(value: float | None) -> str:

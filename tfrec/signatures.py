@@ -67,7 +67,9 @@ class Signatures:
         self.config, self.encoder, self.added = config, encoder, content.added
         retriever, kept = Retriever(two_tower, added=content.added), config.ranking.neighbours
         known = histories if hidden is None else histories.without(hidden)
-        features = build_pair_features(known, content, retriever.vectors, neighbours_kept=kept)
+        features = build_pair_features(
+            known, content, retriever, neighbours_kept=kept, groups=config.ranking.groups
+        )
         self.slate = SlateMaker(make_recall(retriever, features, known, config), features, ranker, config)
         self.read = RequestReader(
             item_ids,

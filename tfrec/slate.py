@@ -7,7 +7,7 @@ import tensorflow as tf
 from tfrec.config import Config
 from tfrec.ranking.features import PairFeatures
 from tfrec.ranking.ranker import Ranker
-from tfrec.recall import ExactRecall, Recall
+from tfrec.recall import ExactRecall, Parts, Recall
 from tfrec.request import Request
 from tfrec.reranking.diversity import maximal_marginal_relevance
 from tfrec.retrieval.filters import Filters
@@ -75,9 +75,13 @@ class SlateMaker:
     def ranking(self, request: Request, asked: Any, spread: Spread, rows: tf.Tensor) -> tf.Tensor:
         """Ranking scores of rows int32 `[batch, list]`; without any event the order stays that of retrieval."""
         parts = self.recall.of(asked, rows)
-        features = self.features(request.recent, rows, spread.evidence(parts.behaviour))
-        learned = self.ranker({"features": features, "candidates": rows, "history": request.recent})
+        learned = self.ranker(self.pairs(request, parts, spread, rows))
         return where_present(rows, tf.where(request.known, learned, parts.prior) + parts.bonus)
+
+    def pairs(self, request: Request, parts: Parts, spread: Spread, rows: tf.Tensor) -> dict[str, tf.Tensor]:
+        """What the ranker reads of rows int32 `[batch, list]`, of which recall said `parts`."""
+        features = self.features(request.recent, rows, spread.evidence(parts.behaviour))
+        return {"features": features, "candidates": rows, "history": request.recent}
 
 
 def where_present(rows: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:

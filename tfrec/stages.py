@@ -6,7 +6,7 @@ import numpy as np
 
 from tfrec.data.item_content import ItemContent
 from tfrec.ranking.ranker import Ranker
-from tfrec.retrieval.growth import copy_weights, grown
+from tfrec.retrieval.growth import grown
 from tfrec.retrieval.two_tower import TwoTower
 
 
@@ -28,9 +28,6 @@ class Stages:
         """For a catalogue with `content.added` items that came after training; nothing is learned of them."""
         two_tower = grown(self.two_tower, content)
         rows = len(content.table)
-        ranker = Ranker.from_config({**self.ranker.get_config(), "items": rows})
-        copy_weights(self.ranker, ranker)
-        ranker.scale.finalize_state()  # it computes with a copy of its weights
         new = two_tower.item_vectors()[rows - content.added :]
-        ranker.vectors.assign(np.concatenate([self.ranker.vectors.numpy(), new]))
-        return Stages(two_tower, ranker, self.epochs)
+        vectors = np.concatenate([self.ranker.vectors.numpy(), new])
+        return Stages(two_tower, self.ranker.with_tables(vectors, two_tower.blend.content), self.epochs)

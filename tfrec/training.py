@@ -8,7 +8,7 @@ before the test interaction, for as many epochs as validation found best.
 import logging
 import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -22,7 +22,9 @@ from tfrec.data.moments import Moments, held_out, held_out_moments
 from tfrec.data.splits import Targets, hidden_items, split
 from tfrec.data.user_side import NOTHING_MORE, UserSide, learn_user_side
 from tfrec.language import load_encoder, tune_language
-from tfrec.ranking.fit import build_pair_features, fit_ranker, make_lists
+from tfrec.ranking.fit import build_pair_features, fit_ranker
+from tfrec.ranking.lists import TrainingLists, make_lists
+from tfrec.ranking.newcomers import lists_with_newcomers
 from tfrec.ranking.ranker import Ranker
 from tfrec.retrieval.fit import catch_up, fit_retrieval
 from tfrec.retrieval.gains import fit_gains
@@ -111,10 +113,9 @@ def fit(
         side: what is known of users and moments.
     """
     recalled = learn_recall(past, content, config, hidden=hidden, epochs=epochs, side=side)
-    two_tower, earlier, known, moments, epochs = recalled
-    ranker = _fit_ranking(two_tower, earlier, known, moments, content, config, side)
-    catch_up(two_tower, known, config.retrieval, seed=config.seed, side=side)
-    return Stages(two_tower, ranker, epochs)
+    ranker = _fit_ranking(recalled, content, config, side)
+    catch_up(recalled.two_tower, recalled.known, config.retrieval, seed=config.seed, side=side)
+    return Stages(recalled.two_tower, ranker, recalled.epochs)
 
 
 class Recalled(NamedTuple):
@@ -164,28 +165,46 @@ def _next_items(earlier: Histories, known: Histories) -> Targets:
     return Targets(user.astype(np.int32), known.item[first], known.event[first])
 
 
-def _fit_ranking(
-    two_tower: TwoTower,
-    earlier: Histories,
-    known: Histories,
-    moments: Moments,
-    content: ItemContent,
-    config: Config,
-    side: UserSide,
-) -> Ranker:
-    """Lists from what recall, trained on `earlier`, would have answered just before each later interaction."""
-    retriever = Retriever(two_tower)
-    vectors = retriever.vectors
-    features = build_pair_features(earlier, content, vectors, neighbours_kept=config.ranking.neighbours)
-    lists = make_lists(
-        retriever,
-        features,
+def learning_lists(
+    recalled: Recalled, content: ItemContent, config: Config, side: UserSide = NOTHING_MORE
+) -> tuple[TrainingLists, tuple[Any, Any]]:
+    """What ranking learns from: what recall would have answered just before each interaction that was held out.
+
+    Returns:
+        lists; and the tables of vectors that their candidates are rows of, the catalogue first, then new items.
+    """
+    two_tower, earlier, known, moments, _ = recalled
+    retriever, ranking = Retriever(two_tower), config.ranking
+    kept: Any = {"neighbours_kept": ranking.neighbours, "groups": ranking.groups}
+    asked: Any = {
+        "candidates": ranking.candidates,
+        "length": config.retrieval.length,
+        "mask_seen": config.data.repeats == "first",
+        "side": side,
+    }
+    features = build_pair_features(earlier, content, retriever, **kept)
+    lists = make_lists(retriever, features, known, moments, **asked)
+    found = lists.answered.mean() if len(lists.labels) else 0.0
+    log.info("ranking: %d lists; recall@%d = %.3f", len(lists.labels), ranking.candidates, found)
+    vectors, space = retriever.vectors, two_tower.blend.content.numpy()
+    if not ranking.newcomers or not space.shape[1] or not len(moments):
+        return lists, (vectors, space)
+    more, new = lists_with_newcomers(
+        two_tower,
+        earlier,
         known,
         moments,
-        candidates=config.ranking.candidates,
-        length=config.retrieval.length,
-        mask_seen=config.data.repeats == "first",
-        side=side,
+        content,
+        share=ranking.newcomers,
+        seed=config.seed,
+        **kept,
+        **asked,
     )
-    log.info("ranking: %d lists; recall@%d = %.3f", len(lists.labels), config.ranking.candidates, lists.found)
-    return fit_ranker(lists, vectors, config.ranking, seed=config.seed)
+    return lists.with_more(more), (np.concatenate([vectors, new]), np.concatenate([space, space]))
+
+
+def _fit_ranking(recalled: Recalled, content: ItemContent, config: Config, side: UserSide) -> Ranker:
+    """The ranker of the catalogue."""
+    lists, tables = learning_lists(recalled, content, config, side)
+    ranker = fit_ranker(lists, tables, config.ranking, seed=config.seed)
+    return ranker.with_tables(*(table[: len(content.table)] for table in tables))

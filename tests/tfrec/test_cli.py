@@ -56,6 +56,7 @@ def test_help_imports_no_tensorflow_and_is_quick(command):
         "export",
         "recommend",
         "compare",
+        "explain",
         "pipeline run",
         "doctor",
         "index add",

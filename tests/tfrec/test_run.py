@@ -16,7 +16,7 @@ from tfrec.data.histories import histories
 from tfrec.data.item_content import learn_content
 from tfrec.data.lexical import LexicalSpace
 from tfrec.data.splits import split
-from tfrec.ranking.fit import NAMES
+from tfrec.ranking.features import NAMES
 from tfrec.ranking.ranker import Ranker
 from tfrec.retrieval.fit import build_two_tower
 from tfrec.run import Run, RunError

@@ -58,8 +58,8 @@ class Calls:
     def fit_gains(self, two_tower, known, moments, *, mask_seen, boost, seed, side):
         self.weighed = known
 
-    def fit_ranking(self, two_tower, earlier, known, moments, content, config, side):
-        self.earlier, self.ranked = earlier, known
+    def fit_ranking(self, recalled, content, config, side):
+        self.earlier, self.ranked = recalled.earlier, recalled.known
         return SimpleNamespace()
 
     def catch_up(self, two_tower, known, config, *, seed, side):

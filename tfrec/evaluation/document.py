@@ -6,6 +6,7 @@
      "slices":      {slice: figures of the first stage, and of every stage by its name},
      "intervals":   {name: {metric: [low, high]}},
      "comparisons": [{"ours", "theirs", "metric", "difference", "low", "high", ...}],
+     "pointwise":   figures of the candidates' probabilities (`pointwise.py`),
      "data":        {...}}
 
 A figure, a slice or a baseline that does not exist is null.
@@ -34,6 +35,7 @@ def metrics_document(
     *,
     protocol: Mapping[str, Any],
     vectors: NDArray[np.floating] | None = None,
+    pointwise: Mapping[str, Any] | None = None,
     data: Mapping[str, Any] | None = None,
     seed: int = 0,
 ) -> dict[str, Any]:
@@ -47,6 +49,7 @@ def metrics_document(
         protocol: facts about the measurement (split, users, items, seen_masked, ties, seed, ...); the reasons
             of baselines that were left out are added to it as `left_out`.
         vectors: language vectors `[items, dim]`; without them `ild@20` is null.
+        pointwise: what `pointwise_figures` gave for the ranking stage.
         data: facts about the dataset for the report (name, interactions, cleaning, ...).
         seed: of the bootstrap.
     """
@@ -62,6 +65,7 @@ def metrics_document(
         "slices": slices_of_stages(stages, masks, n_items, vectors),
         "intervals": {name: _intervals(rank, seed) for name, rank in ranks.items()},
         "comparisons": as_rows(compare_stages(our_ranks, their_ranks, seed=seed)),
+        "pointwise": dict(pointwise) if pointwise else None,
         "data": dict(data or {}),
     }
 

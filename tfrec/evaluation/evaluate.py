@@ -8,21 +8,23 @@ import tensorflow as tf
 
 from tfrec.data.histories import Histories
 from tfrec.data.splits import Targets
-from tfrec.data.user_side import NOTHING_MORE, Context, UserSide
+from tfrec.data.user_side import Context, UserSide
 from tfrec.evaluation.baselines import item_words
 from tfrec.evaluation.document import metrics_document
 from tfrec.evaluation.metrics_file import METRICS_FILE, RANKS_FILE, REPORT_FILE, write_metrics, write_ranks
+from tfrec.evaluation.pointwise import pointwise_figures
 from tfrec.evaluation.protocol import Ranking, Score, equal_time_share, lift, rank_targets, slices
 from tfrec.evaluation.report import write_report
 from tfrec.evaluation.rivals import rank_rivals
 from tfrec.funnel import Funnel
+from tfrec.ranking.ranker import Ranker
 from tfrec.retrieval.filters import Filters
 from tfrec.retrieval.interests import largest
 from tfrec.run import Fit, Run
 from tfrec.signatures import Signatures
 from tfrec.slate import Slate
 
-BATCH = 256
+BATCH, PAIRED = 256, 2000
 
 
 def evaluate(run: Run, on: Fit = "test") -> dict[str, Any]:
@@ -38,7 +40,8 @@ def evaluate(run: Run, on: Fit = "test") -> dict[str, Any]:
     past, known, targets = run.past(on), run.known(on), run.targets(on)
     signatures = Funnel.from_run(run, on, additions=()).signatures
     mask_seen = run.config.data.repeats == "first"
-    stages = rank_stages(signatures, known, past, targets, mask_seen=mask_seen, side=run.side)
+    asked = _Asked(signatures, known, past if mask_seen else None, targets, run.side)
+    stages = rank_stages(asked, targets, past, mask_seen=mask_seen)
     rivals = rank_rivals(
         known,
         targets,
@@ -55,6 +58,7 @@ def evaluate(run: Run, on: Fit = "test") -> dict[str, Any]:
         len(run.items),
         protocol=_protocol(run, on),
         vectors=language,
+        pointwise=measure_pairs(asked, signatures.slate.ranker, targets, seed=run.config.seed),
         data=_data(run),
         seed=run.config.seed,
     )
@@ -68,30 +72,34 @@ def evaluate(run: Run, on: Fit = "test") -> dict[str, Any]:
 
 
 def rank_stages(
-    signatures: Signatures,
-    known: Histories,
-    past: Histories,
-    targets: Targets,
-    *,
-    mask_seen: bool = True,
-    side: UserSide = NOTHING_MORE,
+    asked: "_Asked", targets: Targets, past: Histories, *, mask_seen: bool = True
 ) -> dict[str, Ranking]:
     """The place of every target after each stage.
 
     Args:
-        signatures: the graph.
-        known: histories that the models may read.
-        past: histories that are masked.
+        asked: the graph.
         targets: what came next.
-        mask_seen: whether `past` is masked.
-        side: what is known of the moments of the targets.
+        past: histories that are masked.
+        mask_seen: whether they are.
     """
     scores = {"retrieval": _retrieval, "ranking": _ranking, "reranking": _reranking}
-    asked = _Asked(signatures, known, past if mask_seen else None, targets, side)
     return {
         name: rank_targets(_scorer(asked, score), targets, past, batch=BATCH, mask_seen=mask_seen)
         for name, score in scores.items()
     }
+
+
+def measure_pairs(asked: "_Asked", ranker: Ranker, targets: Targets, *, seed: int) -> dict[str, Any]:
+    """The figures of the ranking stage's candidates and their probabilities, for at most `PAIRED` targets drawn."""
+    drawn = np.random.default_rng(seed).permutation(len(targets))[:PAIRED]
+    labels, probabilities = [np.zeros(0, bool)], [np.zeros(0)]
+    for first in range(0, len(drawn), BATCH):
+        part = drawn[first : first + BATCH]
+        slate = asked(targets.user[part]).slate
+        present = slate.candidates > 0
+        labels.append((slate.candidates == targets.item[part, None] + 1)[present])
+        probabilities.append(np.asarray(ranker.probability(slate.ranking))[present])
+    return pointwise_figures(np.concatenate(labels), np.concatenate(probabilities))
 
 
 class _Made(NamedTuple):

@@ -32,6 +32,8 @@ GLOSSARY = {
     "mrr": "Mean of 1 / place, over the whole ranking.",
     "coverage@20": "Share of the catalogue that appears in some top 20.",
     "ild@20": "Mean pairwise cosine distance of the language vectors in a top 20: higher is more varied.",
+    "ece": "Expected calibration error: how far what was told is from what came true, in 15 bins.",
+    "told, true": "Mean probability of a pair, and the share of pairs that came true.",
     "interval": "95 % percentile bootstrap over targets. Differences are paired, target by target.",
 }
 
@@ -85,6 +87,11 @@ def _sections(metrics: Mapping[str, Any]) -> Html:
             _differences(metrics),
         ),
         ("For whom?", "slices of the targets", _slices(metrics)),
+        (
+            "Do probabilities mean what they say?",
+            "candidates of the ranking stage, each a pair with its target",
+            facts_list(metrics.get("pointwise") or {}),
+        ),
         ("How it was measured", None, facts_list(metrics.get("protocol") or {})),
         ("Data", None, _data(metrics.get("data") or {})),
         ("What the words mean", None, facts_list(GLOSSARY)),

@@ -1,9 +1,12 @@
 """What is known of a (history, candidate) pair before anything is learned about ranking: one number for each question.
 
+The questions come in `GROUPS`, of which a run may leave out all but retrieval's.
+
 Everything here is fixed once the retrieval stage is trained, so training lists compute it once and the exported graph
 computes it for each request with the same code.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -12,28 +15,29 @@ import tensorflow as tf
 
 from tfrec.retrieval.index import summed_at
 
-NAMES = (
-    "retrieval_log_probability",
-    "retrieval_z",
-    "popularity",
-    "language_nearest",
-    "language_mean",
-    "language_last",
-    "vector_nearest",
-    "vector_mean",
-    "vector_last",
-    "co_occurrence",
-    "co_occurrence_recent",
-    "co_occurrence_last",
-    "category_overlap",
-    "history_length",
-)
+GROUPS = {
+    "retrieval": ("retrieval_log_probability", "retrieval_z"),
+    "popularity": ("popularity", "trend", "is_new"),
+    "language": (
+        "language_nearest",
+        "language_mean",
+        "language_last",
+        "content_nearest",
+        "content_mean",
+        "content_last",
+    ),
+    "behaviour": ("vector_nearest", "vector_mean", "vector_last"),
+    "co_occurrence": ("co_occurrence", "co_occurrence_recent", "co_occurrence_last"),
+    "category": ("category_overlap",),
+    "activity": ("history_length",),
+}
+NAMES = tuple(name for group in GROUPS.values() for name in group)
 RECENT = 0.8  # weight of an event relative to the next newer one in the `recent` features
 
 
 @keras.saving.register_keras_serializable(package="tfrec")
 class PairFeatures(keras.layers.Layer):
-    """History and candidates → one feature vector a candidate, in the order of `NAMES`.
+    """History and candidates → one feature vector a candidate, in the order of `names`.
 
     Computed in float32 under any dtype policy: sums over a history are beyond float16.
 
@@ -41,9 +45,14 @@ class PairFeatures(keras.layers.Layer):
         items: rows, padding row 0 included.
         dim: size of the retrieval stage's item vectors.
         text_dim: size of the language vectors, 0 = none.
+        content_dim: size of the vectors in recall's content space, language whitened beside words.
         neighbours: co-occurring items kept for each item.
         categories: size of the category vocabulary with its padding id 0; 0 = none.
         slots: category ids of one item.
+        groups: keys of `GROUPS` that are asked, "retrieval" first.
+
+    Attributes:
+        names: of the features.
     """
 
     def __init__(
@@ -55,15 +64,23 @@ class PairFeatures(keras.layers.Layer):
         neighbours: int,
         categories: int,
         slots: int,
+        content_dim: int = 0,
+        groups: Sequence[str] = tuple(GROUPS),
         **kwargs: Any,
     ) -> None:
         super().__init__(**{**kwargs, "dtype": "float32"})
-        self.items, self.dim, self.text_dim = items, dim, text_dim
+        check_groups(groups)
+        self.items, self.dim, self.text_dim, self.content_dim = items, dim, text_dim, content_dim
         self.neighbours, self.categories, self.slots = neighbours, categories, slots
+        self.groups = tuple(groups)
+        self.names = tuple(name for group in groups for name in GROUPS[group])
         shapes = {
             "vectors": (items, dim),
             "language": (items, text_dim),
+            "content": (items, content_dim),
             "popularity": (items,),
+            "trend": (items,),
+            "is_new": (items,),
             "cosine": (items, neighbours),
         }
         self.tables = {name: self._table(name, shape, "float32") for name, shape in shapes.items()}
@@ -74,17 +91,21 @@ class PairFeatures(keras.layers.Layer):
     def _table(self, name: str, shape: tuple[int, ...], dtype: str) -> Any:
         return self.add_weight(shape=shape, dtype=dtype, initializer="zeros", trainable=False, name=name)
 
-    def set_tables(self, *, counts: np.ndarray, added: int = 0, **tables: Any) -> None:
+    def set_tables(
+        self, *, counts: np.ndarray, recent: np.ndarray | None = None, added: int = 0, **tables: Any
+    ) -> None:
         """Fill the tables.
 
         Args:
             counts: int `[items]`, training interactions.
+            recent: int `[items]`, those of them that are among the newest; None = as the counts.
             added: how many of the last rows came after training; they do not change how popular the others are.
-            tables: `vectors`, `language`, `category`, `neighbour`, `cosine`, `[items, …]` as in the constructor.
+            tables: `vectors`, `language`, `content`, `category`, `neighbour`, `cosine`, `[items, …]`.
         """
-        popularity = np.log1p(counts)
-        trained = popularity[1 : len(counts) - added]
-        self.tables["popularity"].assign((popularity - trained.mean()) / (trained.std() or 1.0))
+        trained = slice(1, len(counts) - added)
+        self.tables["popularity"].assign(_standardized_logs(counts, trained))
+        self.tables["trend"].assign(_standardized_logs(counts if recent is None else recent, trained))
+        self.tables["is_new"].assign((counts == 0).astype(np.float32))
         for name, values in tables.items():
             self.tables[name].assign(values)
 
@@ -96,17 +117,22 @@ class PairFeatures(keras.layers.Layer):
             candidates: int32 `[batch, list]`, 0 = none.
             retrieval: float32 `[batch, list, 2]`, the retriever's `evidence`.
         """
-        length = tf.reduce_sum(tf.cast(history > 0, tf.float32), 1)[:, None]
-        groups = [
-            tf.unstack(retrieval, axis=-1),
-            [tf.gather(self.tables["popularity"].value, candidates)],
-            self._similarity("language", history, candidates),
-            self._similarity("vectors", history, candidates),
-            self._co_occurrence(history, candidates),
-            [self._category_overlap(history, candidates)],
-            [tf.broadcast_to(tf.math.log1p(length), tf.shape(candidates))],
-        ]
-        return tf.stack([feature for group in groups for feature in group], -1)
+        asked = {
+            "retrieval": lambda: tf.unstack(retrieval, axis=-1),
+            "popularity": lambda: [
+                tf.gather(self.tables[name].value, candidates) for name in GROUPS["popularity"]
+            ],
+            "language": lambda: [
+                feature
+                for table in ("language", "content")
+                for feature in self._similarity(table, history, candidates)
+            ],
+            "behaviour": lambda: self._similarity("vectors", history, candidates),
+            "co_occurrence": lambda: self._co_occurrence(history, candidates),
+            "category": lambda: [self._category_overlap(history, candidates)],
+            "activity": lambda: [_length(history, candidates)],
+        }
+        return tf.stack([feature for group in self.groups for feature in asked[group]()], -1)
 
     def _similarity(self, table: str, history: tf.Tensor, candidates: tf.Tensor) -> list[tf.Tensor]:
         """Inner products of a candidate with the history: the largest, the recency-weighted mean, the last event's."""
@@ -118,7 +144,7 @@ class PairFeatures(keras.layers.Layer):
         seen = (history > 0)[:, None, :]
         nearest = tf.reduce_max(tf.where(seen, products, tf.float32.min), 2)
         nearest = tf.where(tf.reduce_any(seen, 2), nearest, 0.0)
-        weight = _recency(history)[:, None, :]
+        weight = recency(history)[:, None, :]
         mean = tf.reduce_sum(products * weight, 2) / tf.maximum(tf.reduce_sum(weight, 2), 1e-6)
         last = tf.reduce_sum(products * _is_last(history)[:, None, :], 2)
         return [nearest, mean, last]
@@ -126,7 +152,7 @@ class PairFeatures(keras.layers.Layer):
     def _co_occurrence(self, history: tf.Tensor, candidates: tf.Tensor) -> list[tf.Tensor]:
         """Item-kNN scores of the candidates: over the whole history, weighted by recency, for the last event."""
         near, cosine = (tf.gather(self.tables[name].value, history) for name in ("neighbour", "cosine"))
-        weight = tf.stack([tf.cast(history > 0, tf.float32), _recency(history), _is_last(history)], -1)
+        weight = tf.stack([tf.cast(history > 0, tf.float32), recency(history), _is_last(history)], -1)
         values = cosine[..., None] * weight[:, :, None]
         batch, length = tf.unstack(tf.shape(history))
         flat = length * self.neighbours
@@ -141,7 +167,7 @@ class PairFeatures(keras.layers.Layer):
         if not self.categories:
             return tf.zeros(tf.shape(candidates))
         batch, ids = tf.shape(history)[0], tf.gather(self.tables["category"].value, history)
-        weight = _recency(history)
+        weight = recency(history)
         weight /= tf.maximum(tf.reduce_sum(weight, 1, keepdims=True), 1e-6)
         line = tf.range(batch)[:, None, None]
         shares = tf.math.unsorted_segment_sum(
@@ -155,11 +181,32 @@ class PairFeatures(keras.layers.Layer):
         return tf.reduce_sum(share, 2) / tf.maximum(tf.reduce_sum(present, 2), 1.0)
 
     def get_config(self) -> dict[str, Any]:
-        names = ("items", "dim", "text_dim", "neighbours", "categories", "slots")
+        names = ("items", "dim", "text_dim", "content_dim", "neighbours", "categories", "slots", "groups")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
-def _recency(history: tf.Tensor) -> tf.Tensor:
+def check_groups(groups: Sequence[str]) -> None:
+    """Raises ValueError unless the groups are known, each once, "retrieval" first."""
+    if not groups or groups[0] != "retrieval" or len({*groups}) < len(groups) or {*groups} - {*GROUPS}:
+        raise ValueError(
+            f"`groups` must be 'retrieval' and some of {', '.join([*GROUPS][1:])}, each once. "
+            f"Received: {', '.join(groups) or 'none'}."
+        )
+
+
+def _standardized_logs(counts: np.ndarray, trained: slice) -> np.ndarray:
+    """log(1 + counts), less its mean over the `trained` rows, in their standard deviations."""
+    logs = np.log1p(counts)
+    return (logs - logs[trained].mean()) / (logs[trained].std() or 1.0)
+
+
+def _length(history: tf.Tensor, candidates: tf.Tensor) -> tf.Tensor:
+    """log(1 + events) of each line, for every candidate."""
+    length = tf.reduce_sum(tf.cast(history > 0, tf.float32), 1)[:, None]
+    return tf.broadcast_to(tf.math.log1p(length), tf.shape(candidates))
+
+
+def recency(history: tf.Tensor) -> tf.Tensor:
     """Weight 1 for the newest event of each line, `RECENT` for the one before, and so on; 0 for padding."""
     present = tf.cast(history > 0, tf.float32)
     age = tf.reduce_sum(present, 1, keepdims=True) - tf.cumsum(present, 1)

@@ -1,55 +1,36 @@
-"""The ranker: pair features and target attention over the history → one score for each candidate of a list."""
+"""The ranker: pair features, the history and language → one score for each candidate of a list."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
+import tensorflow as tf
 from keras import ops
+
+from tfrec.ranking.adversarial import hardest
+from tfrec.ranking.dynamic_weights import DynamicWeights, Form
+from tfrec.ranking.features import recency
+from tfrec.ranking.meeting import MEETINGS
 
 Tensor = Any
 
 
-@keras.saving.register_keras_serializable(package="tfrec")
-class TargetAttention(keras.layers.Layer):
-    """How a candidate meets the history: the events it attends to, multiplied with itself.
+class Embedded(NamedTuple):
+    """The vectors that a batch of lists is scored by.
 
-    The interest of the user in candidate c is `Σ_h softmax_h(q(c)·k(h)) v(h)` (deep interest network, Zhou et al.
-    2018, arXiv:1706.06978, with an inner product for the activation unit); the output is `interest * v(c)`, element
-    by element.
-
-    Args:
-        units: size of the projected vectors.
+    Attributes:
+        candidates, events: of the item space, `[batch, list, dim]` and `[batch, length, dim]`.
+        texts, event_texts: of the content space, likewise.
     """
 
-    def __init__(self, units: int, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.units = units
-        self.query, self.key, self.value = (
-            keras.layers.Dense(units, use_bias=False, dtype=self.dtype_policy, name=n)
-            for n in ("query", "key", "value")
-        )
-
-    def build(self, shape: tuple[int | None, ...]) -> None:
-        for layer in (self.query, self.key, self.value):
-            layer.build(shape)
-        self.built = True
-
-    def call(self, candidates: Tensor, events: Tensor, present: Tensor) -> Tensor:
-        """`[batch, list, dim]`, `[batch, length, dim]`, bool `[batch, length]` → `[batch, list, units]`."""
-        logits = (
-            ops.matmul(self.query(candidates), ops.transpose(self.key(events), (0, 2, 1))) * self.units**-0.5
-        )
-        logits = ops.where(present[:, None, :], logits, ops.cast(-1e4, logits.dtype))
-        interest = ops.matmul(ops.softmax(logits), self.value(events))
-        empty = ops.logical_not(ops.any(present, axis=1))[:, None, None]
-        return ops.where(empty, ops.cast(0, interest.dtype), interest * self.value(candidates))
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "units": self.units}
+    candidates: Tensor
+    events: Tensor
+    texts: Tensor
+    event_texts: Tensor
 
 
 @keras.saving.register_keras_serializable(package="tfrec")
 class Ranker(keras.Model):
-    """Scores a list: a linear part that starts as the retrieval order, and a network that corrects it.
+    """Scores a list: a linear part that starts as the retrieval order, and networks that correct it.
 
     Inputs: `features` float32 `[batch, list, features]` (see `PairFeatures`, retrieval first), `candidates` int32
     `[batch, list]` and `history` int32 `[batch, length]`. Output: scores float32 `[batch, list]`. Compile it with a
@@ -58,21 +39,50 @@ class Ranker(keras.Model):
     Args:
         items, dim: shape of the frozen item vectors of the retrieval stage.
         features: number of pair features.
-        units: width of the network and the attention.
+        content_dim: width of the frozen vectors of the content space, which the dynamic weights read.
+        units: width of the networks and the attention.
         dropout: in the network.
+        meets: how a candidate meets the history, "attention", "lstm" or "none".
+        cross: cross layers (DCN v2, Wang et al. 2020, arXiv:2008.13535, eq. 1) before the network.
+        maps: feature maps of `DynamicWeights`, 0 = none.
+        form: of `DynamicWeights`.
+        adversarial: ε of `hardest`: half of the training loss is that of vectors so far off; 0 = none of it.
     """
 
     def __init__(
-        self, items: int, dim: int, features: int, *, units: int = 32, dropout: float = 0.2, **kwargs: Any
+        self,
+        items: int,
+        dim: int,
+        features: int,
+        *,
+        content_dim: int = 0,
+        units: int = 32,
+        dropout: float = 0.2,
+        meets: str = "attention",
+        cross: int = 0,
+        maps: int = 0,
+        form: Form = "attention",
+        adversarial: float = 0.0,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.items, self.dim, self.features, self.units, self.dropout = items, dim, features, units, dropout
-        self.vectors = self.add_weight(
-            shape=(items, dim), initializer="zeros", trainable=False, name="vectors"
+        self.items, self.dim, self.features, self.content_dim = items, dim, features, content_dim
+        self.units, self.dropout, self.meets = units, dropout, meets
+        self.cross, self.maps, self.form = cross, maps, form
+        self.adversarial = adversarial
+        self.vectors, self.content = (
+            self.add_weight(shape=(items, width), initializer="zeros", trainable=False, name=name)
+            for name, width in (("vectors", dim), ("content", content_dim))
+        )
+        self.calibration = self.add_weight(
+            shape=(2,), initializer=_one_and_zero, trainable=False, name="calibration"
         )
         same = {"dtype": self.dtype_policy}
         self.scale = keras.layers.Normalization(name="scale", **same)
-        self.attention = TargetAttention(units, **same)
+        self.meeting = MEETINGS[meets](units, name="meeting", **same) if meets != "none" else None
+        width = features + (units if self.meeting else 0)
+        # keras-rs's FeatureCross builds its kernel when called, too late for a file to be read into it
+        self.crosses = [keras.layers.Dense(width, name=f"cross_{i}", **same) for i in range(cross)]
         self.hidden = keras.layers.Dense(units, activation="gelu", name="hidden", **same)
         self.drop = keras.layers.Dropout(dropout, **same)
         # scores stay float32 in mixed precision, as Keras advises for outputs
@@ -82,28 +92,117 @@ class Ranker(keras.Model):
         self.linear = keras.layers.Dense(
             1, use_bias=False, kernel_initializer=_first_only, dtype="float32", name="linear"
         )
-        self.scale.build((None, None, features))
-        self.attention.build((None, None, dim))
-        self.hidden.build((None, None, features + units))
-        self.correction.build((None, None, units))
-        self.linear.build((None, None, features))
+        self.dynamic = DynamicWeights(maps, units, form=form, **same) if maps else None
+        self._build_parts()
+
+    def _build_parts(self) -> None:
+        width = self.features + (self.units if self.meeting else 0)
+        self.scale.build((None, None, self.features))
+        if self.meeting:
+            self.meeting.build((None, None, self.dim))
+        for layer in (*self.crosses, self.hidden):
+            layer.build((None, None, width))
+        self.correction.build((None, None, self.units))
+        self.linear.build((None, None, self.features))
+        if self.dynamic:
+            self.dynamic.build([(None, self.dim)] * 2 + [(None, self.content_dim)] * 2)
         self.built = True
 
     def call(self, inputs: dict[str, Tensor], training: bool = False) -> Tensor:
-        features, history = self.scale(inputs["features"]), inputs["history"]
-        candidates, events = (
-            ops.take(self.vectors, rows, axis=0) for rows in (inputs["candidates"], history)
-        )
-        meeting = self.attention(candidates, events, present=ops.not_equal(history, 0))
-        hidden = self.drop(self.hidden(ops.concatenate([features, meeting], -1)), training=training)
-        return ops.squeeze(self.linear(features) + self.correction(hidden), -1)
+        return self.score(inputs, self.embedded(inputs), training=training)
+
+    def embedded(self, inputs: dict[str, Tensor]) -> Embedded:
+        """The vectors of `candidates` and `history`."""
+        rows = inputs["candidates"], inputs["history"]
+        tables = self.vectors, self.content
+        return Embedded(*(ops.take(table, some, axis=0) for table in tables for some in rows))
+
+    def score(self, inputs: dict[str, Tensor], vectors: Embedded, *, training: bool = False) -> Tensor:
+        """The scores of lists by vectors that may be others than their items' own: `[batch, list]`."""
+        features, present = self.scale(inputs["features"]), ops.not_equal(inputs["history"], 0)
+        parts = [features]
+        if self.meeting:
+            parts.append(self.meeting(vectors.candidates, vectors.events, present=present))
+        first = crossed = ops.concatenate(parts, -1)
+        for layer in self.crosses:
+            crossed = first * layer(crossed) + crossed
+        hidden = self.drop(self.hidden(crossed), training=training)
+        score = ops.squeeze(self.linear(features) + self.correction(hidden), -1)
+        if self.dynamic is None:
+            return score
+        user, text = (pooled(part, inputs["history"]) for part in (vectors.events, vectors.event_texts))
+        return score + self.dynamic([user, vectors.candidates, text, vectors.texts])
+
+    def probability(self, scores: Tensor) -> Tensor:
+        """How likely a candidate with such a score comes next, as the fit found it on lists held out."""
+        slope, offset = self.calibration[0], self.calibration[1]
+        return ops.sigmoid(slope * scores + offset)
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Tensor:
+        """The compiled loss; in training, where `adversarial` says so, the mean of it and that of harder lists."""
+        loss = super().compute_loss(x, y, y_pred, sample_weight, training)
+        if not (training and self.adversarial):
+            return loss
+        vectors = list(self.embedded(x))
+
+        def at(moved: list[Tensor]) -> Tensor:
+            scores = self.score(x, Embedded(*moved), training=training)
+            return super(Ranker, self).compute_loss(x, y, scores, sample_weight, training)
+
+        with tf.GradientTape() as tape:
+            tape.watch(vectors)
+            near = at(vectors)
+        slopes = tape.gradient(near, vectors, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        return (loss + at(hardest(vectors, [tf.stop_gradient(g) for g in slopes], self.adversarial))) / 2
+
+    def with_tables(self, vectors: Any, content: Any) -> "Ranker":
+        """The same model for other items: vectors `[items, dim]`, and content `[items, content_dim]` if any is read."""
+        other = Ranker.from_config({**self.get_config(), "items": len(vectors)})
+        for theirs, ours in zip(other.weights, self.weights, strict=True):
+            if ours is not self.vectors and ours is not self.content:
+                theirs.assign(ours)
+        other.vectors.assign(vectors)
+        other.content.assign(content if self.content_dim else other.content)
+        other.scale.finalize_state()  # it computes with a copy of its weights
+        return other
 
     def get_config(self) -> dict[str, Any]:
-        names = ("items", "dim", "features", "units", "dropout")
+        names = (
+            "items",
+            "dim",
+            "features",
+            "content_dim",
+            "units",
+            "dropout",
+            "meets",
+            "cross",
+            "maps",
+            "form",
+            "adversarial",
+        )
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+
+def pooled(vectors: Tensor, history: Tensor) -> Tensor:
+    """The recency-weighted mean of vectors `[batch, length, dim]` of rows int32 `[batch, length]`: `[batch, dim]`."""
+    weight = recency(history)
+    weight /= ops.maximum(ops.sum(weight, 1, keepdims=True), 1e-6)
+    return ops.squeeze(ops.matmul(ops.cast(weight, vectors.dtype)[:, None], vectors), 1)
 
 
 @keras.saving.register_keras_serializable(package="tfrec")
 def _first_only(shape: tuple[int, ...], dtype: Any = None, **_: Any) -> Tensor:
     """1 for the first input, 0 for the others: the untrained score is the retrieval score."""
     return ops.cast(ops.concatenate([ops.ones((1, shape[1])), ops.zeros((shape[0] - 1, shape[1]))], 0), dtype)
+
+
+@keras.saving.register_keras_serializable(package="tfrec")
+def _one_and_zero(shape: tuple[int, ...], dtype: Any = None, **_: Any) -> Tensor:
+    return ops.cast(ops.array([1.0, 0.0]), dtype)

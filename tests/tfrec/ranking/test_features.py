@@ -7,11 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.layer_checks import check_layer
-from tfrec.ranking.features import NAMES, RECENT, PairFeatures
+from tfrec.ranking.features import GROUPS, NAMES, RECENT, PairFeatures
 
-ITEMS, DIM, TEXT, NEAR, CATEGORIES, SLOTS = 9, 4, 3, 2, 5, 2
+ITEMS, DIM, TEXT, CONTENT, NEAR, CATEGORIES, SLOTS = 9, 4, 3, 5, 2, 5, 2
 RNG = np.random.default_rng(0)
 COUNTS = np.array([0, 5, 0, 1, 30, 2, 2, 7, 1])
+NEWEST = np.array([0, 1, 0, 1, 3, 0, 2, 0, 1])
 
 
 def rows_with_padding(*shape: int) -> np.ndarray:
@@ -24,6 +25,7 @@ def rows_with_padding(*shape: int) -> np.ndarray:
 TABLES = {
     "vectors": rows_with_padding(ITEMS, DIM),
     "language": rows_with_padding(ITEMS, TEXT),
+    "content": rows_with_padding(ITEMS, CONTENT),
     "category": np.array([[0, 0], [1, 2], [3, 0], [0, 0], [4, 1], [2, 0], [1, 3], [2, 4], [1, 0]], np.int32),
     "neighbour": np.array([[0, 0], [4, 7], [0, 0], [5, 0], [1, 8], [3, 6], [5, 7], [1, 6], [4, 0]], np.int32),
     "cosine": np.abs(rows_with_padding(ITEMS, NEAR)),
@@ -32,24 +34,35 @@ TABLES["cosine"][TABLES["neighbour"] == 0] = 0
 
 
 def layer(**options) -> PairFeatures:
-    sizes = {"text_dim": TEXT, "neighbours": NEAR, "categories": CATEGORIES, "slots": SLOTS, **options}
+    sizes = {
+        "text_dim": TEXT,
+        "content_dim": CONTENT,
+        "neighbours": NEAR,
+        "categories": CATEGORIES,
+        "slots": SLOTS,
+        **options,
+    }
     made = PairFeatures(ITEMS, DIM, **sizes)
-    tables = TABLES if made.text_dim else {**TABLES, "language": np.zeros((ITEMS, 0))}
-    made.set_tables(counts=COUNTS, **tables)
+    nothing = np.zeros((ITEMS, 0))
+    tables = TABLES if made.text_dim else {**TABLES, "language": nothing, "content": nothing}
+    made.set_tables(counts=COUNTS, recent=NEWEST, **tables)
     return made
 
 
 def oracle(history: list[int], candidate: int, retrieval: np.ndarray) -> dict[str, float]:
     """The features of one pair, from their description. history: rows, oldest first."""
     weight = [RECENT ** (len(history) - 1 - place) for place in range(len(history))]
-    logs = np.log1p(COUNTS)
+    logs, newest = np.log1p(COUNTS), np.log1p(NEWEST)
     found = {
         "retrieval_log_probability": retrieval[0],
         "retrieval_z": retrieval[1],
         "popularity": (logs[candidate] - logs[1:].mean()) / logs[1:].std(),
+        "trend": (newest[candidate] - newest[1:].mean()) / newest[1:].std(),
+        "is_new": float(COUNTS[candidate] == 0),
         "history_length": np.log(1 + len(history)),
     }
-    for name, table in (("language", TABLES["language"]), ("vector", TABLES["vectors"])):
+    tables = {"language": "language", "content": "content", "vector": "vectors"}
+    for name, table in ((name, TABLES[table]) for name, table in tables.items()):
         products = [float(table[event] @ table[candidate]) for event in history]
         found[f"{name}_nearest"] = max(products, default=0)
         found[f"{name}_mean"] = float(np.average(products, weights=weight)) if history else 0
@@ -99,7 +112,7 @@ RETRIEVAL = RNG.normal(size=(3, 3, 2)).astype(np.float32)
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"text_dim": 0, "categories": 0}], ids=["all", "no text, no categories"]
+    "options", [{}, {"text_dim": 0, "content_dim": 0, "categories": 0}], ids=["all", "no text, no categories"]
 )
 def test_the_layer(options, tmp_path):
     check_layer(
@@ -108,9 +121,9 @@ def test_the_layer(options, tmp_path):
 
 
 def test_without_text_and_categories_their_features_are_0():
-    found = layer(text_dim=0, categories=0)(HISTORY, CANDIDATES, RETRIEVAL).numpy()
+    found = layer(text_dim=0, content_dim=0, categories=0)(HISTORY, CANDIDATES, RETRIEVAL).numpy()
     for name, values in zip(NAMES, np.moveaxis(found, -1, 0), strict=True):
-        assert values.any() == (not name.startswith(("language", "category"))), name
+        assert values.any() == (not name.startswith(("language", "content", "category"))), name
 
 
 def test_a_candidate_does_not_depend_on_its_list(features):
@@ -130,6 +143,24 @@ def test_nor_on_its_batch_nor_on_padding(features):
         np.testing.assert_allclose(
             features(wide, CANDIDATES[one], RETRIEVAL[one])[0], whole[line], rtol=1e-5, atol=1e-6
         )
+
+
+@pytest.mark.parametrize("groups", [("retrieval",), ("retrieval", "category", "popularity")])
+def test_only_the_groups_that_are_asked_for_are_answered(features, groups):
+    some, every = layer(groups=groups), features(HISTORY, CANDIDATES, RETRIEVAL).numpy()
+    places = [NAMES.index(name) for group in groups for name in GROUPS[group]]
+    np.testing.assert_array_equal(some(HISTORY, CANDIDATES, RETRIEVAL), every[..., places])
+    assert some.names == tuple(NAMES[place] for place in places)
+
+
+@pytest.mark.parametrize(
+    "groups", [(), ("language", "retrieval"), ("retrieval", "colour"), ("retrieval",) * 2]
+)
+def test_other_groups_are_refused(groups):
+    with pytest.raises(
+        ValueError, match=r"`groups` must be 'retrieval' and some of popularity, .*Received: "
+    ):
+        layer(groups=groups)
 
 
 def test_equal_counts_are_equally_popular():

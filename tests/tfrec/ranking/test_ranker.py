@@ -6,9 +6,9 @@ import pytest
 
 from tests.layer_checks import check_layer, randomize
 from tfrec.ranking.losses import make_loss
-from tfrec.ranking.ranker import Ranker, TargetAttention
+from tfrec.ranking.ranker import Ranker
 
-ITEMS, DIM, FEATURES = 9, 4, 5
+ITEMS, DIM, CONTENT, FEATURES = 9, 4, 6, 5
 RNG = np.random.default_rng(0)
 INPUTS = {
     "features": RNG.normal(size=(3, 6, FEATURES)).astype(np.float32),
@@ -18,42 +18,32 @@ INPUTS = {
 
 
 def make(**options) -> Ranker:
-    ranker = Ranker(ITEMS, DIM, FEATURES, units=8, dropout=0.0, **options)
-    vectors = RNG.normal(size=(ITEMS, DIM))
-    vectors[0] = 0
-    ranker.vectors.assign(vectors)
+    ranker = Ranker(ITEMS, DIM, FEATURES, content_dim=CONTENT, units=8, dropout=0.0, **options)
+    for table in (ranker.vectors, ranker.content):
+        vectors = RNG.normal(size=table.shape)
+        vectors[0] = 0
+        table.assign(vectors)
     return ranker
 
 
-@pytest.fixture
-def ranker() -> Ranker:
-    made = make()
+KINDS = [{}, {"meets": "lstm", "cross": 2}, {"meets": "none", "maps": 3}, {"maps": 2, "form": "max"}]
+
+
+@pytest.fixture(params=KINDS, ids=str)
+def ranker(request) -> Ranker:
+    made = make(**request.param)
     randomize(made)
     return made
 
 
-def test_the_model(tmp_path):
-    check_layer(make, (INPUTS,), (3, 6), tmp_path, tolerance=1e-4)
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+def test_the_model(kind, tmp_path):
+    check_layer(lambda **kw: make(**kind, **kw), (INPUTS,), (3, 6), tmp_path, tolerance=1e-4)
 
 
-def test_the_attention(tmp_path):
-    events = RNG.normal(size=(3, 4, DIM)).astype(np.float32)
-    candidates = RNG.normal(size=(3, 6, DIM)).astype(np.float32)
-    present = INPUTS["history"] > 0
-    layer = check_layer(
-        lambda **kw: TargetAttention(8, **kw), (candidates, events, present), (3, 6, 8), tmp_path
-    )
-    query, key, value = (part.kernel.numpy() for part in (layer.query, layer.key, layer.value))
-    for line, place in np.ndindex(3, 6):
-        own, seen = candidates[line, place], events[line][present[line]]
-        logits = (own @ query) @ (seen @ key).T / 8**0.5
-        weights = np.exp(logits) / np.exp(logits).sum()
-        expected = (weights @ (seen @ value)) * (own @ value) if len(seen) else np.zeros(8)
-        np.testing.assert_allclose(layer(candidates, events, present)[line, place], expected, atol=1e-4)
-
-
-def test_untrained_it_keeps_the_order_of_the_first_feature():
-    np.testing.assert_allclose(make()(INPUTS), INPUTS["features"][..., 0], atol=1e-3)
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+def test_untrained_it_keeps_the_order_of_the_first_feature(kind):
+    np.testing.assert_allclose(make(**kind)(INPUTS), INPUTS["features"][..., 0], atol=1e-3)
 
 
 def test_a_candidate_does_not_depend_on_its_list(ranker):
@@ -76,7 +66,24 @@ def test_it_sees_the_history(ranker):
 
 
 def test_item_vectors_are_frozen(ranker):
-    assert not any(weight is ranker.vectors for weight in ranker.trainable_variables)
+    tables = {id(ranker.vectors), id(ranker.content)}
+    assert not any(id(weight) in tables for weight in ranker.trainable_variables)
+
+
+def test_probabilities_keep_the_order(ranker):
+    ranker.calibration.assign([0.5, -2.0])
+    scores = ranker(INPUTS)
+    np.testing.assert_allclose(ranker.probability(scores), 1 / (1 + np.exp(2 - 0.5 * scores)), rtol=1e-5)
+
+
+def test_with_other_tables_it_says_of_items_what_their_vectors_say(ranker):
+    """The same items in reverse order, twice."""
+    order = np.r_[0, np.arange(ITEMS - 1, 0, -1), np.arange(ITEMS)]
+    other = ranker.with_tables(ranker.vectors.numpy()[order], ranker.content.numpy()[order])
+    turned = {name: np.where(INPUTS[name] > 0, ITEMS - INPUTS[name], 0) for name in ("candidates", "history")}
+    moved = {**turned, "candidates": INPUTS["candidates"] + ITEMS}
+    for rows in (turned, moved):
+        np.testing.assert_allclose(other({**INPUTS, **rows}), ranker(INPUTS), atol=1e-5)
 
 
 def test_the_scale_is_that_of_the_features():

@@ -1,0 +1,93 @@
+"""The ranker's training lists: what recall, which has not seen their answers, says at moments of the past."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from tfrec.data.histories import Histories
+from tfrec.data.moments import Moments, history_rows
+from tfrec.data.user_side import NOTHING_MORE, Context, UserSide
+from tfrec.ranking.features import PairFeatures
+from tfrec.retrieval.interests import largest
+from tfrec.retrieval.lookup import compact
+from tfrec.retrieval.retriever import Retriever, evidence
+
+BATCH = 128
+MASKED = -1.0
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingLists:
+    """What recall answered at moments of the past, and whether it was what came next.
+
+    Args:
+        inputs: `features` float32 `[lists, list, features]`, `candidates` int32 `[lists, list]`, `history` int32
+            `[lists, length]`.
+        labels: float32 `[lists, list]`, 1 for the item that came next, negative where the list is shorter.
+    """
+
+    inputs: dict[str, np.ndarray]
+    labels: np.ndarray
+
+    @property
+    def answered(self) -> np.ndarray:
+        """Which lists hold what came next, bool `[lists]`: only these teach an order."""
+        return np.asarray((self.labels > 0).any(axis=1))
+
+    def take(self, chosen: np.ndarray) -> "TrainingLists":
+        """Some of them, by number or bool `[lists]`."""
+        return TrainingLists({name: v[chosen] for name, v in self.inputs.items()}, self.labels[chosen])
+
+    def with_more(self, more: "TrainingLists") -> "TrainingLists":
+        """These and more lists of the same sizes."""
+        inputs = {name: np.concatenate([values, more.inputs[name]]) for name, values in self.inputs.items()}
+        return TrainingLists(inputs, np.concatenate([self.labels, more.labels]))
+
+
+def make_lists(
+    retriever: Retriever,
+    features: PairFeatures,
+    full: Histories,
+    moments: Moments,
+    *,
+    candidates: int,
+    length: int,
+    mask_seen: bool = True,
+    side: UserSide = NOTHING_MORE,
+    unknown: np.ndarray | None = None,
+) -> TrainingLists:
+    """Asks the retriever at every moment.
+
+    Args:
+        retriever, features: made without the interactions that the moments ask for.
+        full: histories with these interactions.
+        moments: of `full`.
+        candidates: list size.
+        length: newest events read.
+        mask_seen: whether the user's earlier items are left out of the list.
+        side: what is known of the moments.
+        unknown: bool `[items]`, items that are not read as events, though masked once seen; None = none.
+    """
+    unread = tf.constant(
+        np.append(False, np.zeros(retriever.items - 1, bool) if unknown is None else unknown)
+    )
+
+    @tf.function(reduce_retracing=True, autograph=False)
+    def ask(earlier: tf.Tensor, user: tf.Tensor, context: Context | None) -> tuple[tf.Tensor, ...]:
+        history = compact(tf.where(tf.gather(unread, earlier), 0, earlier), length)
+        seen = earlier if mask_seen else tf.zeros_like(user)[:, None]
+        scores = retriever.by_interest(history, user, context)
+        rows = retriever.best(scores, retriever.mask(seen), candidates).rows
+        return features(history, rows, evidence(largest(scores), rows)), rows, history
+
+    kept: list[tuple[np.ndarray, ...]] = []
+    for first in range(0, max(1, len(moments)), BATCH):  # once also for none: the shapes are those of no list
+        part = moments.take(slice(first, first + BATCH))
+        context = side.context_of(part.event)
+        answer = [t.numpy() for t in ask(history_rows(full, part), part.user + 1, context)]
+        kept.append((*answer, part.row))
+    values, rows, history, answers = (np.concatenate(column) for column in zip(*kept, strict=True))
+    labels = np.where(rows == 0, MASKED, rows == answers[:, None]).astype(np.float32)
+    inputs = {"features": values, "candidates": rows, "history": history}
+    return TrainingLists(inputs, labels)
