@@ -121,7 +121,7 @@ class ClusteredSearch:
         return tf.where(score > LOWEST, tf.gather(rows, places), 0)[0], score[0]
 
     def widened(self, found: Found) -> tuple[tf.Tensor, tf.Tensor]:
-        """The k best once more and more cells were visited until they are sure; of all items if a half is not enough."""
+        """The k best of more and more cells until they are sure; of all items if half of the cells are not enough."""
         most = self.index.cells // 2
 
         def wider(visits: tf.Tensor, _: Found) -> tuple[tf.Tensor, Found]:
