@@ -70,6 +70,7 @@ setup(
     package_data={
         "tfrec.data.movielens": ["*.csv", "*.gz", "*.parquet", "*.yaml", "*.txt"],
         "tfrec": ["py.typed"],
+        "tfrec.reranking.phrases": ["*.yaml"],
         "components": ["*.yaml"],
     },
     install_requires=CORE,

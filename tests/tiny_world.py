@@ -107,6 +107,7 @@ def tiny_config(encoder: str | Path = "none", *settings: str) -> Config:
 BLANK = {
     "user_id": "", "history": (), "query_text": "", "exclude": (), "allow_category": (), "candidates": (),
     "diversity": 0.0, "k": 8,
+    "liked": (), "disliked": (), "shown": (), "fairness": 0.0, "exploration": 0.0, "language": "",
 }  # fmt: skip
 KNOWN, NOBODY = {"user_id": user(3)}, {"user_id": "nobody"}
 SHORT, LONG = walk(0, 3), [*walk(5, 8), "no such item"]
@@ -120,6 +121,14 @@ REQUESTS: list[dict[str, Any]] = [
     {**KNOWN, "exclude": [item("küche", 0), item("küche", 1)], "diversity": 1.0},
     {**NOBODY, "history": SHORT, "allow_category": ["küche", "no such category"]},
     {**NOBODY, "history": ["no such item", "nor this"], "k": 1},
+    {
+        **KNOWN,
+        "liked": walk(6, 2),
+        "disliked": [item("space", 1)],
+        "shown": [item("space", 8), "no such item"],
+        "language": "zh",
+    },
+    {**NOBODY, "history": SHORT, "fairness": 1.0, "exploration": 0.2},
     {"user_id": user(8), "allow_category": ["no such category"]},
 ]
 
@@ -131,9 +140,9 @@ def inputs(names: Iterable[str], *requests: Mapping[str, Any]) -> dict[str, np.n
 
 
 def _array(name: str, values: list[Any]) -> np.ndarray:
-    if name in ("user_id", "query_text"):
+    if name in ("user_id", "query_text", "language"):
         return np.array(values, object)
-    if name in ("k", "diversity"):
+    if name in ("k", "diversity", "fairness", "exploration"):
         return np.array(values, np.int32 if name == "k" else np.float32)
     return strings(*values)
 

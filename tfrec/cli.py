@@ -119,12 +119,25 @@ def evaluate(run: RunArgument, on: Annotated[str, typer.Option(help="test or val
 
 
 @app.command()
-def export(run: RunArgument, to: ToOption) -> None:
+def export(
+    run: RunArgument,
+    to: ToOption,
+    rules: Annotated[
+        Path | None,
+        typer.Option(help="A rules.yaml that becomes the run's: this and later versions follow it."),
+    ] = None,
+) -> None:
     """Write the SavedModel that TensorFlow Serving loads."""
-    from tfrec.export import export_run
     from tfrec.run import Run
 
-    print(f"Exported: {export_run(Run.open(run), to)}")
+    opened = Run.open(run)
+    if rules is not None:
+        from tfrec.rule_file import adopt_rules
+
+        adopt_rules(opened, rules)  # rules that cannot hold need not wait for TensorFlow
+    from tfrec.export import export_run
+
+    print(f"Exported: {export_run(opened, to)}")
 
 
 @index.command("add")
@@ -179,7 +192,13 @@ def recommend(
     text: Annotated[str, typer.Option(help="Free text: similar items are moved up.")] = "",
     exclude: Annotated[str, typer.Option(help="Item ids that may not come back: a,b,c")] = "",
     category: Annotated[str, typer.Option(help="Only items of these categories: a,b,c")] = "",
+    liked: Annotated[str, typer.Option(help="Items of this session that were taken: a,b,c")] = "",
+    disliked: Annotated[str, typer.Option(help="Items of this session that were refused: a,b,c")] = "",
+    shown: Annotated[str, typer.Option(help="Items of this session that were passed over: a,b,c")] = "",
     diversity: Annotated[float | None, typer.Option(help="Strength of diversity, 0 to 1.")] = None,
+    fairness: Annotated[float | None, typer.Option(help="Strength of fairness to items, 0 to 1.")] = None,
+    exploration: Annotated[float | None, typer.Option(help="How far the order is drawn, 0 to 1.")] = None,
+    language: Annotated[str, typer.Option(help="Of the reasons: en, zh.")] = "",
     context: Annotated[
         list[str],
         typer.Option(
@@ -200,7 +219,13 @@ def recommend(
             query_text=text,
             exclude=_listed(exclude),
             allow_category=_listed(category),
+            liked=_listed(liked),
+            disliked=_listed(disliked),
+            shown=_listed(shown),
             diversity=diversity,
+            fairness=fairness,
+            exploration=exploration,
+            language=language,
             context=dict(_pair(setting) for setting in context),
             k=k,
         )

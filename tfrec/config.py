@@ -5,7 +5,7 @@ file change them; an unknown key or a value out of range is refused with its nam
 """
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
@@ -230,10 +230,59 @@ class RankingConfig(_Stage):
         return inputs
 
 
+StepName = Literal["feedback", "debias", "calibration", "diversity", "fairness", "exploration"]
+STEPS: tuple[StepName, ...] = get_args(StepName)
+
+
 class RerankingConfig(_Stage):
     """What shapes the slate after the relevance is known."""
 
-    diversity: float = Field(0.0, ge=0, le=1, description="strength of MMR where a request does not say")
+    order: list[StepName] = Field(
+        list(STEPS), description="of the steps, each at most once; rules come after all of them"
+    )
+    diversity: float = Field(
+        0.0, ge=0, le=1, description="strength of diversity where a request does not say"
+    )
+    diversify: Literal["mmr", "dpp"] = Field(
+        "mmr", description="likeness counts to the nearest item of the slate, or to all of them together"
+    )
+    calibration: float = Field(
+        0.0, ge=0, le=1, description="how far category shares of a slate follow those of the history; 0 = not"
+    )
+
+    feedback: float = Field(
+        0.5, ge=0, description="what likeness to a session's liked and disliked items weighs; 0 = not used"
+    )
+    debias: float = Field(0.0, ge=0, description="how much of the score popularity costs; 0 = not")
+    fairness: float = Field(0.0, ge=0, le=1, description="strength of fairness where a request does not say")
+    fair_column: str = Field(
+        "popularity",
+        description="whose groups fairness speaks of: 'popularity' (head, tail) or a categorical column",
+    )
+    fair_shares: dict[str, float] = Field(
+        {"tail": 0.2}, description="group → its least share of every prefix of the slate, at strength 1"
+    )
+    exploration: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="temperature of a drawn order where a request does not say; 0 = not drawn",
+    )
+    language: str = Field("en", description="of reasons, where a request names none that is known")
+
+    @field_validator("fair_shares")
+    @classmethod
+    def _can_be_had(cls, shares: dict[str, float]) -> dict[str, float]:
+        if any(share < 0 for share in shares.values()) or sum(shares.values()) > 1:
+            raise ValueError("shares are at least 0, and at most 1 together")
+        return shares
+
+    @field_validator("order")
+    @classmethod
+    def _names_each_once(cls, order: list[StepName]) -> list[StepName]:
+        if len(set(order)) < len(order):
+            raise ValueError("a step is named twice")
+        return order
 
 
 class ExportConfig(_Stage):

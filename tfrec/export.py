@@ -15,9 +15,9 @@ from tensorflow_serving.apis import prediction_log_pb2
 
 from tfrec.funnel import Funnel
 from tfrec.run import Run
-from tfrec.signatures import Signatures
+from tfrec.signatures import FEEDBACK, STRENGTHS, Signatures
 
-SIGNATURES = ("serving_default", "recommend", "retrieve", "rank", "embed_text", "embed_item")
+SIGNATURES = ("serving_default", "recommend", "certify", "retrieve", "rank", "embed_text", "embed_item")
 EXTRA = "assets.extra"
 WARMUP = "tf_serving_warmup_requests"
 WARMUP_USERS = 3
@@ -168,7 +168,13 @@ def _requests(
     for text in ("", str(signatures.titles[1].numpy().decode())):
         base = {"user_id": user, "history": history, "query_text": np.full(batch, text, object)}
         filters = {"exclude": nothing, "allow_category": nothing, "k": k}
-        yield "recommend", {**base, **filters, "diversity": np.full(batch, 0.3, np.float32), **moment}
+        session = {
+            **{name: np.full(batch, 0.3, np.float32) for name in STRENGTHS},
+            **dict.fromkeys(FEEDBACK, history),
+            "language": np.full(batch, "en", object),
+        }
+        yield "recommend", {**base, **filters, **session, **moment}
+        yield "certify", {**base, **filters, **session, **moment}
         yield "retrieve", {**base, **filters, **moment}
         yield "rank", {**base, "candidates": history, **moment}
     yield "serving_default", {"user_id": user, "history": history}

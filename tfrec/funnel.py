@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tfrec.additions import TITLE, extended_content, load_additions
 from tfrec.language import load_encoder
+from tfrec.rule_file import load_book
 from tfrec.run import Fit, Run
 from tfrec.signatures import Signatures
 from tfrec.text.encoder import TextEncoder
@@ -61,6 +62,9 @@ class Funnel:
             fit: "valid" are the stages that have not seen the validation targets.
             additions: items that came after training; None = all that the run has, () = none.
             encoder: of the run, where it is in memory already.
+
+        Raises:
+            RulesError: the rules of the run cannot hold for its catalogue.
         """
         additions = load_additions(run) if additions is None else additions
         content, stages = run.content, run.load_stages(fit)
@@ -82,6 +86,7 @@ class Funnel:
             ranker=stages.ranker,
             encoder=encoder or load_encoder(run),
             config=run.config,
+            rules=load_book(run, additions),
             context=run.side.context.spec if run.side.context else None,
         )
         return cls(signatures, dict(zip(ids, titles, strict=True)))
@@ -94,7 +99,13 @@ class Funnel:
         query_text: str = "",
         exclude: Sequence[str] = (),
         allow_category: Sequence[str] = (),
+        liked: Sequence[str] = (),
+        disliked: Sequence[str] = (),
+        shown: Sequence[str] = (),
         diversity: float | None = None,
+        fairness: float | None = None,
+        exploration: float | None = None,
+        language: str = "",
         context: Mapping[str, str | float] | None = None,
         k: int = 10,
     ) -> list[Recommendation]:
@@ -106,18 +117,30 @@ class Funnel:
             query_text: free text; similar items are moved up.
             exclude: item ids that may not be returned.
             allow_category: only items of these categories; empty = all.
-            diversity: strength of MMR in [0, 1]; None = the run's setting.
+            liked: items of this session that were taken: the newest part of the history.
+            disliked: these never come back, and what resembles them moves down.
+            shown: what was seen and not taken; it moves down a little.
+            diversity, fairness, exploration: strengths in [0, 1]; None = the run's setting.
+            language: of the reasons, such as "zh"; "" = the run's setting.
             context: the moment of asking, by context column, and "time" in unix seconds where the run uses it.
             k: how many, 1 to `export.k`; fewer come back when no more are allowed.
         """
-        strength = self.signatures.config.reranking.diversity if diversity is None else diversity
+        strengths = {"diversity": diversity, "fairness": fairness, "exploration": exploration}
+        settings = self.signatures.config.reranking
         slate = self.signatures.functions["recommend"](
             user_id=tf.constant([user_id]),
             history=_line(history),
             query_text=tf.constant([query_text]),
             exclude=_line(exclude),
             allow_category=_line(allow_category),
-            diversity=tf.constant([strength], tf.float32),
+            liked=_line(liked),
+            disliked=_line(disliked),
+            shown=_line(shown),
+            language=tf.constant([language]),
+            **{
+                name: tf.constant([getattr(settings, name) if strength is None else strength], tf.float32)
+                for name, strength in strengths.items()
+            },
             k=tf.constant([k]),
             **self._moment(context or {}),
         )

@@ -77,18 +77,29 @@ class RequestReader:
 
     @tf.function(autograph=False, reduce_retracing=True)  # traced once for all signatures
     def __call__(
-        self, user_id: tf.Tensor, history: tf.Tensor, query_text: tf.Tensor, context: Mapping[str, tf.Tensor]
+        self,
+        user_id: tf.Tensor,
+        history: tf.Tensor,
+        query_text: tf.Tensor,
+        context: Mapping[str, tf.Tensor],
+        liked: tf.Tensor | None = None,
     ) -> Request:
-        """Strings `[batch]`, `[batch, n]`, `[batch]`, and the inputs of `ContextGraph`.
+        """Strings `[batch]`, `[batch, n]`, `[batch]`, the inputs of `ContextGraph`, and string `[batch, n]` or None.
 
-        A history with a known item replaces the stored one.
+        A history with a known item replaces the stored one; what was liked a moment ago is the newest part of either.
         """
         user, given = tf.cast(self.users(user_id), tf.int32), self.item_rows(history)
+        newest = tf.zeros_like(user)[:, None] if liked is None else self.item_rows(liked)
         stored = self.memory(user)
         read, remembered = self._shown(given), self._shown(stored)
         has_given = tf.reduce_any(read > 0, 1, keepdims=True)
-        recent = tf.where(has_given, compact(read, self.length), compact(remembered, self.length))
-        seen = tf.concat([given, stored], 1) if self.mask_seen else tf.zeros_like(user)[:, None]
+        news = self._shown(newest)
+        recent = tf.where(
+            has_given,
+            compact(tf.concat([read, news], 1), self.length),
+            compact(tf.concat([remembered, news], 1), self.length),
+        )
+        seen = tf.concat([given, newest, stored], 1) if self.mask_seen else tf.zeros_like(user)[:, None]
         moment = self.context(context, user, ~has_given[:, 0]) if self.context else None
         return self.of_rows(user, recent, seen, query_text, context=moment)
 

@@ -10,6 +10,7 @@ RUN/lora.safetensors    what tuning taught the language model, where it helped (
 RUN/valid/, RUN/test/   the stages of the two fits
 RUN/evaluation/         written by `tfrec evaluate`
 RUN/added/              items that came after training (`tfrec.additions`)
+RUN/rules.yaml          what the owner decrees (`tfrec.rule_file`)
 """
 
 import json

@@ -4,7 +4,7 @@
 answers as the Python object does.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -15,21 +15,33 @@ from tfrec.config import Config
 from tfrec.data.content_graph import ContentGraph
 from tfrec.data.histories import Histories
 from tfrec.data.item_content import ContentSpec, ItemContent
+from tfrec.ranking.features import PairFeatures
 from tfrec.ranking.fit import build_pair_features
 from tfrec.ranking.ranker import Ranker
 from tfrec.recall import make_recall
 from tfrec.request import Request, RequestReader
-from tfrec.reranking.reasons import reasons
+from tfrec.reranking.certificate import position_in, traces
+from tfrec.reranking.draft import Wishes, clipped
+from tfrec.reranking.exploration import propensity
+from tfrec.reranking.phrases import Phrases
+from tfrec.reranking.random_draw import seeds
+from tfrec.reranking.reasons import Evidence, Reasons
+from tfrec.reranking.reranker import make_reranker
+from tfrec.reranking.rules.book import NO_RULES, RuleBook
 from tfrec.retrieval.filters import Categories, Filters
-from tfrec.retrieval.index import LOWEST
 from tfrec.retrieval.lookup import marked
 from tfrec.retrieval.retriever import Retriever
 from tfrec.retrieval.two_tower import TwoTower
 from tfrec.schema import Schema
-from tfrec.slate import SlateMaker, where_present
+from tfrec.slate import Slate, SlateMaker, where_present
 from tfrec.text.encoder import TextEncoder
 
 Outputs = dict[str, tf.Tensor]
+
+FEEDBACK = ("liked", "disliked", "shown")
+STRENGTHS = ("diversity", "fairness", "exploration")
+FILTERED = ("user_id", "history", "query_text", "exclude", "allow_category", "k")
+ASKED = {*FILTERED, *FEEDBACK, *STRENGTHS, "language"}  # the other inputs of a request are its context
 
 
 class Signatures:
@@ -46,6 +58,7 @@ class Signatures:
         encoder: reads free text; None = there is no language model, and free text is ignored.
         config: settings.
         context: how the context of the interactions was made; None = a request tells none.
+        rules: what the owner decrees.
     """
 
     def __init__(
@@ -63,6 +76,7 @@ class Signatures:
         config: Config,
         context: ContentSpec | None = None,
         hidden: np.ndarray | None = None,
+        rules: RuleBook = NO_RULES,
     ) -> None:
         self.config, self.encoder, self.added = config, encoder, content.added
         retriever, kept = Retriever(two_tower, added=content.added), config.ranking.neighbours
@@ -70,7 +84,17 @@ class Signatures:
         features = build_pair_features(
             known, content, retriever, neighbours_kept=kept, groups=config.ranking.groups
         )
-        self.slate = SlateMaker(make_recall(retriever, features, known, config), features, ranker, config)
+        vectors = likeness(features)
+        reranker = make_reranker(
+            config.reranking,
+            vectors=vectors,
+            popularity=features.tables["popularity"].value,
+            content=content,
+            column=schema.category_column,
+            book=rules,
+        )
+        recall = make_recall(retriever, features, known, config)
+        self.slate = SlateMaker(recall, features, ranker, reranker, config)
         self.read = RequestReader(
             item_ids,
             user_ids,
@@ -84,6 +108,13 @@ class Signatures:
         )
         self.item_graph = ContentGraph(schema.items, content.spec)
         self.item_ids, self.titles = tf.constant(["", *item_ids]), tf.constant(["", *titles])
+        self.reasons = Reasons(
+            self.titles,
+            vectors,
+            tf.constant(content.ids_of(schema.category_column)),
+            content.spec.categories,
+            Phrases(config.reranking.language),
+        )
         self._recommend = tf.function(self.recommend, autograph=False)
 
     @property
@@ -115,9 +146,15 @@ class Signatures:
         asked = {**person, "query_text": texts}
         filtered = {**asked, "exclude": lists, "allow_category": lists, "k": tf.TensorSpec([None], tf.int32)}
         moment = self.read.context.signature() if self.read.context else {}
+        session = {
+            **dict.fromkeys(STRENGTHS, tf.TensorSpec([None], tf.float32)),
+            **dict.fromkeys(FEEDBACK, lists),
+            "language": texts,
+        }
         inputs = {
-            "recommend": {**filtered, "diversity": tf.TensorSpec([None], tf.float32), **moment},
+            "recommend": {**filtered, **session, **moment},
             "serving_default": person,
+            "certify": {**filtered, **session, **moment},
             "retrieve": {**filtered, **moment},
             "rank": {**asked, "candidates": lists, **moment},
             "embed_text": {"text": texts},
@@ -133,12 +170,19 @@ class Signatures:
         """Signature → input → what it is where a request of one row leaves it out."""
         no_list, no_text = np.array([[""]], object), np.array([""], object)
         optional = {"history": no_list, "query_text": no_text, "exclude": no_list, "allow_category": no_list}
-        strength = np.array([self.config.reranking.diversity], np.float32)
+        settings = self.config.reranking
+        session = {
+            **{name: np.array([getattr(settings, name)], np.float32) for name in STRENGTHS},
+            **dict.fromkeys(FEEDBACK, no_list),
+            "language": np.array([settings.language], object),
+        }
         moment = self.read.context.defaults() if self.read.context else {}
         sizes = {name: np.array([k], np.int32) for name, k in self.config.export.model_dump().items()}
+        recommend = {**optional, **session, "k": sizes["k"], **moment}
         return {
             "serving_default": {"history": no_list},
-            "recommend": {**optional, "diversity": strength, "k": sizes["k"], **moment},
+            "recommend": recommend,
+            "certify": recommend,
             "retrieve": {**optional, "k": sizes["retrieve_k"], **moment},
             "rank": {"history": no_list, "query_text": no_text, **moment},
         }
@@ -154,28 +198,61 @@ class Signatures:
         slate = self._recommend(user_id=user_id, history=history, **filled)
         return {name: slate[name] for name in ("item_id", "score")}
 
-    def recommend(
-        self,
-        user_id: tf.Tensor,
-        history: tf.Tensor,
-        query_text: tf.Tensor,
-        exclude: tf.Tensor,
-        allow_category: tf.Tensor,
-        diversity: tf.Tensor,
-        k: tf.Tensor,
-        **context: tf.Tensor,
-    ) -> Outputs:
+    def recommend(self, **asked: tf.Tensor) -> Outputs:
         """Signature `recommend`: the whole funnel."""
-        request = self.read(user_id, history, query_text, context)
-        filters = self._filters(request, exclude, allow_category)
-        slate = self.slate(request, filters, diversity, _largest(k, self.config.export.k))
-        rows = tf.where(slate.score > LOWEST, tf.gather(slate.candidates, slate.place, batch_dims=1), 0)
+        return self._told(asked, *self._served(asked))
+
+    def certify(self, **asked: tf.Tensor) -> Outputs:
+        """Signature `certify`: `recommend`, and how each item came to its place (`tfrec.reranking.certificate`) with
+        the probability of its having been drawn for it (`tfrec.reranking.exploration`), by the same request."""
+        request, slate = self._served(asked)
+        drafts, names = slate.drafts, list(slate.drafts)
+        here = slate.rows > 0
+        chance = tf.ones_like(slate.score)
+        if "exploration" in drafts:
+            before = drafts[names[names.index("exploration") - 1]]
+            drawn, strength = drafts["exploration"], clipped(asked["exploration"])
+            place = position_in(drawn, slate.place)
+            chance = tf.gather(propensity(before, drawn, strength), place, batch_dims=1)
+        return {
+            **self._told(asked, request, slate),
+            "trace": tf.where(here, traces(slate.place, drafts), ""),
+            "propensity": tf.where(here, chance, 0.0),
+        }
+
+    def _served(self, asked: Mapping[str, tf.Tensor]) -> tuple[Request, Slate]:
+        context = {name: value for name, value in asked.items() if name not in ASKED}
+        request = self.read(asked["user_id"], asked["history"], asked["query_text"], context, asked["liked"])
+        liked, disliked, shown = (self.read.item_rows(asked[name]) for name in FEEDBACK)
+        filters = self._filters(request, asked["exclude"], asked["allow_category"])
+        wishes = Wishes(
+            request.recent,
+            tf.clip_by_value(asked["k"], 1, self.config.export.k),
+            liked,
+            disliked,
+            shown,
+            asked["diversity"],
+            asked["fairness"],
+            asked["exploration"],
+            seeds(asked["user_id"], asked["history"], *(asked[name] for name in FEEDBACK)),
+        )
+        return request, self.slate(
+            request, filters._replace(rows=tf.concat([filters.rows, disliked], 1)), wishes
+        )
+
+    def _told(self, asked: Mapping[str, tf.Tensor], request: Request, slate: Slate) -> Outputs:
+        rows, promoted = slate.rows, tf.fill(tf.shape(slate.place), "")
+        if self.slate.reranker.rules:
+            *_, before, after = slate.drafts.values()
+            rose = position_in(after, slate.place) < position_in(before, slate.place)
+            promoted = tf.where(rose, self.slate.reranker.rules.promoter(rows), "")
+        evidence = Evidence(request.recent, asked["query_text"], request.text, asked["language"], promoted)
         return {
             "item_id": tf.gather(self.item_ids, rows),
             "score": slate.score,
             "retrieval_score": where_present(rows, tf.gather(slate.retrieval, slate.place, batch_dims=1)),
             "ranking_score": where_present(rows, tf.gather(slate.ranking, slate.place, batch_dims=1)),
-            "reason": self._reasons(request, rows),
+            "reason": self.reasons(rows, evidence),
         }
 
     def retrieve(
@@ -189,9 +266,9 @@ class Signatures:
         **context: tf.Tensor,
     ) -> Outputs:
         """Signature `retrieve`: the recall stage alone."""
-        request = self.read(user_id, history, query_text, context)
-        filters, recall = self._filters(request, exclude, allow_category), self.slate.recall
-        found = recall.find(recall.ask(request), filters, _largest(k, self.config.export.retrieve_k))
+        request = self.read(user_id, history, query_text, context, _nobody(user_id))
+        filters, asked = self._filters(request, exclude, allow_category), self.slate.recall.ask(request)
+        found = self.slate.find(asked, filters, _largest(k, self.config.export.retrieve_k))
         return {"item_id": tf.gather(self.item_ids, found.rows), "score": found.score}
 
     def rank(
@@ -203,7 +280,7 @@ class Signatures:
         **context: tf.Tensor,
     ) -> Outputs:
         """Signature `rank`: the ranking score of each candidate, the lowest float for an unknown one."""
-        request = self.read(user_id, history, query_text, context)
+        request = self.read(user_id, history, query_text, context, _nobody(user_id))
         recall, rows = self.slate.recall, self.read.item_rows(candidates)
         asked = recall.ask(request)
         return {"score": self.slate.ranking(request, asked, recall.spread(asked), rows)}
@@ -230,10 +307,17 @@ class Signatures:
         rows = tf.concat([request.seen, self.read.item_rows(exclude)], 1)
         return Filters(rows, Categories(wanted, asked, table))
 
-    def _reasons(self, request: Request, rows: tf.Tensor) -> tf.Tensor:
-        events, slate = (tf.gather(self.slate.vectors, some) for some in (request.recent, rows))
-        similarity = tf.matmul(slate, events, transpose_b=True)
-        return reasons(rows, request.recent, request.has_text, similarity, self.titles)
+
+def likeness(features: PairFeatures) -> tf.Tensor:
+    """Unit vectors by row in which items are alike: of language, without a language model those of retrieval."""
+    if features.text_dim:
+        return features.tables["language"].value
+    return tf.math.l2_normalize(features.tables["vectors"].value, 1)
+
+
+def _nobody(user_id: tf.Tensor) -> tf.Tensor:
+    """No ids for each of user_id string `[batch]`: string `[batch, 1]`, so that one trace of the reader serves all."""
+    return tf.zeros_like(user_id)[:, None]
 
 
 def _largest(k: tf.Tensor, most: int) -> tf.Tensor:

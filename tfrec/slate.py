@@ -9,9 +9,10 @@ from tfrec.ranking.features import PairFeatures
 from tfrec.ranking.ranker import Ranker
 from tfrec.recall import ExactRecall, Parts, Recall
 from tfrec.request import Request
-from tfrec.reranking.diversity import maximal_marginal_relevance
+from tfrec.reranking.draft import Draft, Wishes
+from tfrec.reranking.reranker import Reranker
 from tfrec.retrieval.filters import Filters
-from tfrec.retrieval.index import LOWEST, Spread
+from tfrec.retrieval.index import LOWEST, Answer, Spread
 
 
 class Slate(NamedTuple):
@@ -22,6 +23,7 @@ class Slate(NamedTuple):
         retrieval, ranking: float32 `[batch, list]`, their scores.
         place: int32 `[batch, k]`, the slate as places in the list.
         score: float32 `[batch, k]`, non-increasing; the lowest float where the slate is shorter.
+        drafts: step of re-ranking → the draft that it left.
     """
 
     candidates: tf.Tensor
@@ -29,6 +31,13 @@ class Slate(NamedTuple):
     ranking: tf.Tensor
     place: tf.Tensor
     score: tf.Tensor
+    drafts: dict[str, Draft]
+
+    @property
+    def rows(self) -> tf.Tensor:
+        """The slate as rows int32 `[batch, k]`, 0 where it is shorter."""
+        rows = tf.gather(self.candidates, self.place, batch_dims=1)
+        return tf.where(self.score > LOWEST, rows, 0)
 
 
 class SlateMaker:
@@ -37,16 +46,15 @@ class SlateMaker:
     Args:
         recall: how candidates are found.
         features, ranker: the trained stages after it.
+        reranker: what shapes the slate.
         config: settings.
     """
 
-    def __init__(self, recall: Recall, features: PairFeatures, ranker: Ranker, config: Config) -> None:
+    def __init__(
+        self, recall: Recall, features: PairFeatures, ranker: Ranker, reranker: Reranker, config: Config
+    ) -> None:
         self.recall, self.retriever = recall, recall.retriever
-        self.features, self.ranker, self.config = features, ranker, config
-        language = features.tables["language"].value
-        self.vectors = (
-            language if features.text_dim else tf.math.l2_normalize(features.tables["vectors"].value, 1)
-        )
+        self.features, self.ranker, self.reranker, self.config = features, ranker, reranker, config
 
     @property
     def layers(self) -> list[Any]:
@@ -56,21 +64,35 @@ class SlateMaker:
     def exact(self) -> "SlateMaker":
         """The same over the whole catalogue, whatever index is configured: for evaluation."""
         recall = ExactRecall(self.retriever, self.features, self.config)
-        return SlateMaker(recall, self.features, self.ranker, self.config)
+        return SlateMaker(recall, self.features, self.ranker, self.reranker, self.config)
 
-    def __call__(self, request: Request, filters: Filters, diversity: tf.Tensor, k: tf.Tensor | int) -> Slate:
-        """All stages. diversity float32 `[batch]`, k int32 scalar."""
-        return self.make(request, self.recall.ask(request), filters, diversity, k)
+    def __call__(self, request: Request, filters: Filters, wishes: Wishes) -> Slate:
+        """All stages."""
+        return self.make(request, self.recall.ask(request), filters, wishes)
 
-    def make(
-        self, request: Request, asked: Any, filters: Filters, diversity: tf.Tensor, k: tf.Tensor | int
-    ) -> Slate:
+    def make(self, request: Request, asked: Any, filters: Filters, wishes: Wishes) -> Slate:
         """The same once recall was asked."""
-        rows, retrieval, spread = self.recall.find(asked, filters, self.config.ranking.candidates)
+        rows, retrieval, spread = self.find(asked, filters, self.config.ranking.candidates)
+        rows, retrieval = self._with_pinned(rows, retrieval, filters)
         ranking = self.ranking(request, asked, spread, rows)
-        vectors = tf.gather(self.vectors, rows)
-        place, score = maximal_marginal_relevance(ranking, vectors, rows > 0, diversity, k)
-        return Slate(rows, retrieval, ranking, place, score)
+        drafts = self.reranker(Draft.of(rows, ranking), wishes)
+        *_, last = drafts.values()
+        return Slate(rows, retrieval, ranking, *last.first(wishes.longest), drafts)
+
+    def find(self, asked: Any, filters: Filters, k: tf.Tensor | int) -> Answer:
+        """What recall finds that no rule keeps away: whoever serves anything asks here."""
+        rules = self.reranker.rules
+        return self.recall.find(asked, filters._replace(banned=rules.banned() if rules else None), k)
+
+    def _with_pinned(
+        self, rows: tf.Tensor, retrieval: tf.Tensor, filters: Filters
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Candidates with what rules pin; retrieval's score of an item that it did not find is the lowest float."""
+        rules = self.reranker.rules
+        if rules is None or not rules.pin_rule:
+            return rows, retrieval
+        more = rules.with_pinned(rows, filters.blocked_at(rules.pin_row))
+        return more, tf.pad(retrieval, [[0, 0], [0, len(rules.pin_rule)]], constant_values=LOWEST)
 
     def ranking(self, request: Request, asked: Any, spread: Spread, rows: tf.Tensor) -> tf.Tensor:
         """Ranking scores of rows int32 `[batch, list]`; without any event the order stays that of retrieval."""

@@ -59,9 +59,10 @@ class Client:
         diversity: float | None = None,
         context: Mapping[str, str | float] = {},
         k: int = 10,
+        **session: Any,
     ) -> Slate:
-        """At most `k` items, the best first. The arguments are those of Query."""
-        query = Query(user_id, history, query_text, exclude, allow_category, diversity, context)
+        """At most `k` items, the best first. The arguments, those of the session included, are those of Query."""
+        query = Query(user_id, history, query_text, exclude, allow_category, diversity, context, **session)
         return self.recommend_batch([query], k=k)[0]
 
     def recommend_batch(self, queries: Sequence[Query], *, k: int = 10) -> list[Slate]:

@@ -26,6 +26,9 @@ _DTYPES = {number: name[3:].lower() for name, number in wire.DataType.items()}
 
 _CONTEXT, _TIME = "context_", "time"  # how the inputs for a moment are called
 
+_STRENGTHS = ("diversity", "fairness", "exploration")
+_FEEDBACK = ("liked", "disliked", "shown")
+
 Result = TypeVar("Result")
 
 
@@ -56,7 +59,8 @@ class Dialogue:
         """One list for each query, at most `k` long."""
         if not queries:
             return []
-        inputs = _conditions(queries, k) | (yield from self._moments("recommend", queries))
+        inputs = _conditions(queries, k) | _shaping(queries)
+        inputs |= yield from self._moments("recommend", queries)
         response = yield from self._predict("recommend", inputs, len(queries))
         columns = [codec.rows_of(response.outputs[name]) for name in Recommendation.__dataclass_fields__]
         lists = [
@@ -68,7 +72,6 @@ class Dialogue:
     def retrieve(self, query: Query, k: int) -> Talk[list[ScoredItem]]:
         """At most `k` candidates of the first stage."""
         inputs = _conditions([query], k)
-        inputs.pop("diversity", None)
         inputs |= yield from self._moments("retrieve", [query])
         outputs = (yield from self._predict("retrieve", inputs, 1)).outputs
         (ids,), (scores,) = codec.rows_of(outputs["item_id"]), codec.rows_of(outputs["score"])
@@ -189,13 +192,27 @@ def _conditions(queries: Sequence[Query], k: int) -> dict[str, Any]:
     inputs["exclude"] = codec.string_rows([query.exclude for query in queries])
     inputs["allow_category"] = codec.string_rows([query.allow_category for query in queries])
     inputs["k"] = codec.ints([k] * len(queries))
-    strengths = {query.diversity for query in queries}
-    if strengths != {None}:
+    return inputs
+
+
+def _shaping(queries: Sequence[Query]) -> dict[str, Any]:
+    """What is wanted of the slates, as far as any query says it: the rest is the model's own default."""
+    inputs = {}
+    for name in _STRENGTHS:
+        strengths = [getattr(query, name) for query in queries]
+        if set(strengths) == {None}:
+            continue
         if None in strengths:
             raise ValueError(
-                "diversity must be given for all queries of a batch or for none. Received: a mixture."
+                f"{name} must be given for all queries of a batch or for none. Received: a mixture."
             )
-        inputs["diversity"] = codec.floats([query.diversity or 0.0 for query in queries])
+        inputs[name] = codec.floats(strengths)
+    for name in _FEEDBACK:
+        ids = [getattr(query, name) for query in queries]
+        if any(ids):
+            inputs[name] = codec.string_rows(ids)
+    if any(query.language for query in queries):
+        inputs["language"] = codec.strings([query.language for query in queries])
     return inputs
 
 

@@ -17,6 +17,10 @@ class Query:
         diversity: 0 to 1; None means the model's default.
         context: the moment of asking, by context column ({"device": "tv"}), and "time" in unix seconds where
             the model uses it; what is left out is not known.
+        liked, disliked, shown: item ids of this session: taken (the newest of the history), refused (these never come
+            back), and seen without being taken.
+        fairness, exploration: 0 to 1; None means the model's default.
+        language: of the reasons, such as "zh"; "" means the model's default.
     """
 
     user_id: str = ""
@@ -26,6 +30,12 @@ class Query:
     allow_category: Sequence[str] = ()
     diversity: float | None = None
     context: Mapping[str, str | float] = field(default_factory=dict)
+    liked: Sequence[str] = ()
+    disliked: Sequence[str] = ()
+    shown: Sequence[str] = ()
+    fairness: float | None = None
+    exploration: float | None = None
+    language: str = ""
 
 
 @dataclass(frozen=True)

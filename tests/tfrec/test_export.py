@@ -23,20 +23,29 @@ from tfrec.run import Run
 PERSON = {"user_id": "string[?]", "history": "string[?,?]"}
 ASKED = {**PERSON, "query_text": "string[?]"}
 FILTERED = {**ASKED, "exclude": "string[?,?]", "allow_category": "string[?,?]", "k": "int32[?]"}
+SESSION = {
+    **FILTERED,
+    **dict.fromkeys(("diversity", "fairness", "exploration"), "float32[?]"),
+    **dict.fromkeys(("liked", "disliked", "shown"), "string[?,?]"),
+    "language": "string[?]",
+}
 COLUMNS = {
     "title": "string[?]", "genres": "string[?]", "maker": "string[?]", "price": "float32[?]", "image": "float32[?,3]",
 }  # fmt: skip
 INPUTS = {
     "serving_default": PERSON,
-    "recommend": {**FILTERED, "diversity": "float32[?]"},
+    "recommend": SESSION,
+    "certify": SESSION,
     "retrieve": FILTERED,
     "rank": {**ASKED, "candidates": "string[?,?]"},
     "embed_text": {"text": "string[?]"},
     "embed_item": {"item_id": "string[?]", **COLUMNS},
 }
+TOLD = {"item_id", "score", "retrieval_score", "ranking_score", "reason"}
 OUTPUTS = {
     "serving_default": {"item_id", "score"},
-    "recommend": {"item_id", "score", "retrieval_score", "ranking_score", "reason"},
+    "recommend": TOLD,
+    "certify": {*TOLD, "trace", "propensity"},
     "retrieve": {"item_id", "score"},
     "rank": {"score"},
     "embed_text": {"embedding"},
@@ -141,7 +150,12 @@ def test_defaults_are_in_the_signatures(meta_graph):
     }
     optional = {"history": [[b""]], "query_text": [b""], "exclude": [[b""]], "allow_category": [[b""]]}
     assert found["serving_default"] == {"history": [[b""]]}
-    assert found["recommend"] == {**optional, "diversity": [0.0], "k": [8]}
+    session = {
+        **{name: [0.0] for name in ("diversity", "fairness", "exploration")},
+        **{name: [[b""]] for name in ("liked", "disliked", "shown")},
+        "language": [b"en"],
+    }
+    assert found["recommend"] == found["certify"] == {**optional, **session, "k": [8]}
     assert found["retrieve"] == {**optional, "k": [12]}
     assert found["rank"] == {"history": [[b""]], "query_text": [b""]}
 

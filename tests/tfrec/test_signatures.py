@@ -1,5 +1,6 @@
 """The graph of the funnel, asked with batches of strings: what it must never do, and what merging must not change."""
 
+import json
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from tests.tiny_world import (
     WORDS,
     inputs,
     item,
+    successor,
     taste_of,
     user,
     walk,
@@ -49,8 +51,7 @@ def run(signatures, name: str, arrays: dict[str, np.ndarray]) -> dict[str, np.nd
 
 def names_of(signatures, name: str) -> list[str]:
     optional = signatures.defaults[name]
-    required = {"recommend": ["user_id"], "retrieve": ["user_id"], "rank": ["user_id", "candidates"]}
-    return [*required.get(name, ["user_id"]), *optional]
+    return ["user_id", *(["candidates"] if name == "rank" else []), *optional]
 
 
 def items_of(outputs: dict[str, np.ndarray], row: int = 0) -> list[str]:
@@ -61,7 +62,7 @@ def items_of(outputs: dict[str, np.ndarray], row: int = 0) -> list[str]:
 # merging, as TensorFlow Serving does it
 
 
-@pytest.mark.parametrize("name", ["serving_default", "recommend", "retrieve", "rank"])
+@pytest.mark.parametrize("name", ["serving_default", "recommend", "certify", "retrieve", "rank"])
 def test_merged_requests_are_answered_as_alone(signatures, name):
     """Histories of 3 and 9, short and long lists of every kind: the short ones are padded with their own ""."""
     short = {
@@ -70,7 +71,8 @@ def test_merged_requests_are_answered_as_alone(signatures, name):
     }  # fmt: skip
     long = {
         **KNOWN, "history": HISTORY_OF_9, "exclude": ALL[:7], "allow_category": ["even", "odd", "küche"],
-        "candidates": ALL, "diversity": 0.5,
+        "candidates": ALL, "diversity": 0.5, "liked": ALL[3:9], "shown": ALL[9:], "exploration": 0.3, "fairness": 0.7,
+        "language": "zh-CN",
     }  # fmt: skip
     names = names_of(signatures, name)
     alone = [inputs(names, short), inputs(names, long), inputs(names, NOBODY)]
@@ -123,6 +125,8 @@ def test_random_batches_are_answered_row_by_row(signatures):
             "user_id": rng.choice([user(n) for n in range(5)] + ["nobody"]), "history": some(12), "exclude": some(9),
             "allow_category": rng.choice(["space", "küche", "odd", "what"], rng.integers(0, 3)).tolist(),
             "query_text": str(rng.choice(texts)), "diversity": rng.choice([0, 0.3, 1]), "k": int(rng.integers(-1, 11)),
+            "liked": some(2), "disliked": some(2), "shown": some(4), "language": str(rng.choice(["", "zh", "en-GB"])),
+            "fairness": rng.choice([0, 1]), "exploration": rng.choice([0, 0, 0.3]),
         }
         for _ in range(24)
     ]  # fmt: skip
@@ -146,7 +150,8 @@ def check_slate(slate: dict[str, np.ndarray], request: dict[str, Any]) -> None:
         values = slate[name][0]
         assert np.isfinite(values).all()
         assert ((values == LOWEST) == (slate["item_id"][0] == b"")).all()
-    assert ((slate["reason"][0] == b"") == (slate["item_id"][0] == b"")).all()
+    if found:  # the reason of an empty slate stands in its first place
+        assert ((slate["reason"][0] == b"") == (slate["item_id"][0] == b"")).all()
 
 
 # how many
@@ -276,7 +281,7 @@ def test_words_move_what_they_describe_up(signatures):
         found = items_of(ask(signatures, "retrieve", {**NOBODY, "query_text": words, "k": 12}))
         assert sum(taste_of(i) == taste for i in found[:8]) >= 7
         reasons = ask(signatures, "recommend", {**NOBODY, "query_text": words})["reason"][0]
-        assert set(reasons) == {b"matches your words"}
+        assert set(reasons) == {f"matches '{words}'".encode()}
 
 
 def test_words_add_to_what_is_known_of_the_user(signatures):
@@ -339,6 +344,95 @@ def test_diversity_beyond_its_range_is_clipped(signatures):
             ask(signatures, "recommend", {**KNOWN, "diversity": given}),
             ask(signatures, "recommend", {**KNOWN, "diversity": meant}),
         )
+
+
+# the session
+
+
+def test_what_is_liked_acts_as_the_newest_event(signatures):
+    """A new user who took three of a ring, and then likes the fourth, is answered as one who took four."""
+    told, taken = walk(2, 3), walk(2, 4)
+    liking = ask(signatures, "recommend", {**NOBODY, "history": told, "liked": taken[-1:]})
+    assert (
+        items_of(liking)[0]
+        == successor(taken[-1])
+        != items_of(ask(signatures, "recommend", {**NOBODY, "history": told}))[0]
+    )
+    assert taken[-1] not in items_of(liking)
+    only = ask(signatures, "recommend", {**NOBODY, "liked": taken})
+    assert items_of(only)[0] == successor(taken[-1])
+
+
+def test_what_is_disliked_never_comes_back_and_its_like_moves_down(signatures):
+    request = {**NOBODY, "query_text": "rocket bread"}
+    bread = [n for n in ALL if taste_of(n) == "küche"]
+    before = items_of(ask(signatures, "recommend", request))
+    after = items_of(ask(signatures, "recommend", {**request, "disliked": bread[:3]}))
+    assert not set(after) & set(bread[:3])
+
+    def mean_place(found: list[str]) -> float:
+        return (
+            float(np.mean([found.index(n) for n in found if n in bread])) if set(found) & set(bread) else 8.0
+        )
+
+    assert mean_place(after) > mean_place(before)
+
+
+def test_feedback_about_unknown_items_is_none(signatures):
+    unknown = {name: ["no such item", ""] for name in ("liked", "disliked", "shown")}
+    check_same(ask(signatures, "recommend", {**KNOWN, **unknown}), ask(signatures, "recommend", KNOWN))
+
+
+def test_an_explored_order_is_the_same_for_the_same_request_and_another_once_shown(signatures):
+    request = {**NOBODY, "history": HISTORY_OF_3, "exploration": 1.0}
+    first, again = (items_of(ask(signatures, "recommend", request)) for _ in range(2))
+    plain = items_of(ask(signatures, "recommend", {**request, "exploration": 0.0}))
+    others = [
+        items_of(ask(signatures, "recommend", {**request, "shown": [unseen, f"not {n}"]}))
+        for n, unseen in enumerate(ALL[:4])
+    ]
+    assert first == again
+    assert any(other != first for other in others)
+    assert any(other != plain for other in [first, *others])
+
+
+def test_a_certificate_tells_each_step_and_who_moved(signatures):
+    request = {**NOBODY, "history": HISTORY_OF_3, "diversity": 1.0, "k": 4, "shown": [item("space", 7)]}
+    slate, told = ask(signatures, "certify", request), ask(signatures, "recommend", request)
+    check_same({name: slate[name] for name in told}, told)
+    for place, line in enumerate(slate["trace"][0]):
+        trace = json.loads(line)
+        names, positions = ([step[key] for step in trace["steps"]] for key in ("step", "position"))
+        assert names == ["ranking", "feedback", "diversity", "fairness", "exploration"]
+        assert positions[-1] == place + 1
+        moved = [
+            name
+            for name, one, other in zip(names[1:], positions, positions[1:], strict=False)
+            if one != other
+        ]
+        assert trace["moved_by"] == moved
+        assert trace["steps"][-1]["score"] == pytest.approx(slate["score"][0, place], abs=1e-5)
+    assert any(b'"diversity"]' in line for line in slate["trace"][0])
+    assert slate["propensity"].tolist() == [[1.0] * 4]
+
+
+def test_reasons_speak_the_language_of_the_request(signatures):
+    request = {**NOBODY, "history": HISTORY_OF_3, "k": 2}
+    english, chinese, unknown = (
+        ask(signatures, "recommend", {**request, "language": code})["reason"][0]
+        for code in ("en", "ZH-cn", "xx")
+    )
+    assert [reason.decode().removeprefix("because of ") for reason in english] == [
+        reason.decode().removeprefix("因为“").removesuffix("”") for reason in chinese
+    ]
+    assert unknown.tolist() == english.tolist()
+
+
+def test_an_empty_slate_says_so(signatures):
+    found = ask(signatures, "recommend", {**KNOWN, "allow_category": ["no such category"], "k": 3})
+    assert items_of(found) == []
+    assert found["reason"][0, 0].startswith(b"nothing is left")
+    assert found["reason"][0, 1:].tolist() == [b"", b""]
 
 
 def test_a_reason_names_an_event_of_the_history(signatures, world: Dataset):

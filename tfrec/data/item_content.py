@@ -99,6 +99,12 @@ class ItemContent:
         """The language vectors and the vector columns side by side, float32 `[items + 1, …]`."""
         return np.delete(self.table, slice(self.spec.text_dim, self.spec.vectors_from), axis=1)
 
+    def ids_of(self, column: str | None) -> np.ndarray:
+        """The ids of one column alone, in as few slots as hold them all, at least one."""
+        own = np.array([False, *(token.startswith(f"{column}=") for token in self.spec.vocabulary)])
+        ids = -np.sort(-np.where(own[self.category], self.category, 0), axis=1)
+        return ids[:, : max(1, np.count_nonzero(ids.any(0)))]
+
     def extended(
         self, rows: pd.DataFrame, text_vectors: np.ndarray | None, lexical: np.ndarray | None = None
     ) -> ItemContent:

@@ -18,6 +18,7 @@ from tfrec.evaluation.report import write_report
 from tfrec.evaluation.rivals import rank_rivals
 from tfrec.funnel import Funnel
 from tfrec.ranking.ranker import Ranker
+from tfrec.reranking.draft import Wishes
 from tfrec.retrieval.filters import Filters
 from tfrec.retrieval.interests import largest
 from tfrec.run import Fit, Run
@@ -102,6 +103,14 @@ def measure_pairs(asked: "_Asked", ranker: Ranker, targets: Targets, *, seed: in
     return pointwise_figures(np.concatenate(labels), np.concatenate(probabilities))
 
 
+def stage_lists(signatures: Signatures, run: Run, on: Fit, targets: Targets) -> Slate:
+    """What the stages made of some targets' users, as arrays, without the drafts of re-ranking."""
+    masked = run.past(on) if run.config.data.repeats == "first" else None
+    asked = _Asked(signatures, run.known(on), masked, targets, run.side)
+    parts = [asked(targets.user[start : start + BATCH]).slate for start in range(0, len(targets), BATCH)]
+    return tf.nest.map_structure(lambda *columns: np.concatenate(columns), *parts)
+
+
 class _Made(NamedTuple):
     """Retrieval scores of all rows float32 `[batch, items]`, and what the stages made of them."""
 
@@ -125,14 +134,18 @@ class _Asked:
         self.event[targets.user] = targets.event
         self.recent = known.tail_rows(signatures.read.length)
         stages = signatures.slate.exact()
-        strength, k = signatures.config.reranking.diversity, signatures.config.export.k
+        settings, k = signatures.config.reranking, tf.constant(signatures.config.export.k)
 
         @tf.function(reduce_retracing=True, autograph=False)
         def made(user: tf.Tensor, recent: tf.Tensor, seen: tf.Tensor, context: Context | None) -> _Made:
             request = signatures.read.of_rows(user, recent, seen, context=context)
             asked = stages.recall.ask(request)
-            slate = stages.make(request, asked, Filters(seen), tf.fill(tf.shape(user), strength), k)
-            return _Made(largest(asked.sought), slate)
+            strengths = {
+                name: tf.fill(tf.shape(user), getattr(settings, name)) for name in ("diversity", "fairness")
+            }
+            wishes = Wishes.of(recent, k, seed=tf.cast(user, tf.int64), **strengths)
+            slate = stages.make(request, asked, Filters(seen), wishes)
+            return _Made(largest(asked.sought), slate._replace(drafts={}))
 
         self._made = made
 

@@ -33,21 +33,24 @@ class Filters(NamedTuple):
     Attributes:
         rows: int32 `[batch, n]`, what may not come back, 0 = none.
         categories: None = all are allowed to everybody.
+        banned: bool `[items]`, what nobody may be shown; None = nothing.
     """
 
     rows: tf.Tensor
     categories: Categories | None = None
+    banned: tf.Tensor | None = None
 
     def line(self, i: tf.Tensor) -> "Filters":
         """Those of one request, as a batch of one."""
         some = self.categories
         if some is not None:
             some = Categories(some.wanted[i : i + 1], some.asked[i : i + 1], some.table)
-        return Filters(self.rows[i : i + 1], some)
+        return Filters(self.rows[i : i + 1], some, self.banned)
 
     def blocked(self, items: int) -> tf.Tensor:
         """Which of all items may not come back, bool `[batch, items]`; row 0 never may."""
-        return marked(self.rows, items) | self._outside(lambda table: table)
+        blocked = marked(self.rows, items) | self._outside(lambda table: table)
+        return blocked if self.banned is None else blocked | self.banned
 
     def blocked_at(self, rows: tf.Tensor) -> tf.Tensor:
         """The same of some rows int32 `[n]`, bool `[batch, n]`; no table of all items is made."""
@@ -55,7 +58,8 @@ class Filters(NamedTuple):
         wanted = tf.broadcast_to(rows, [tf.shape(order)[0], tf.size(rows)])
         place = tf.minimum(tf.searchsorted(order, wanted), tf.shape(order)[1] - 1)
         seen = tf.equal(tf.gather(order, place, batch_dims=1), rows)
-        return seen | self._outside(lambda table: tf.gather(table, rows))
+        blocked = seen | self._outside(lambda table: tf.gather(table, rows))
+        return blocked if self.banned is None else blocked | tf.gather(self.banned, rows)
 
     def _outside(self, own: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
         if self.categories is None:

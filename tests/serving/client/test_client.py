@@ -87,6 +87,24 @@ def test_given_diversity_is_sent(fake):
     assert sent(fake, "diversity") == [0.75]
 
 
+def test_the_session_is_sent_as_far_as_it_is_known(fake):
+    client = Client(transport=fake)
+    client.recommend("u", liked=["a"], shown=["b", "c"], fairness=0.5, language="zh")
+    assert (sent(fake, "liked"), sent(fake, "shown")) == ([["", "a"]], [["", "b", "c"]])
+    assert (sent(fake, "fairness"), sent(fake, "language")) == ([0.5], [b"zh"])
+    (request,) = [request for method, request in fake.requests if method == "Predict"]
+    assert not {"disliked", "exploration"} & set(request.inputs)  # a model without these inputs would refuse
+    fake.requests.clear()
+    client.recommend_batch([Query("u", disliked=["a"]), Query("v")])
+    assert sent(fake, "disliked") == [["", "a"], ["", ""]]
+
+
+def test_retrieve_has_no_slate_to_shape(fake):
+    Client(transport=fake).retrieve("u", exclude=["a"], k=2)
+    (request,) = [request for method, request in fake.requests if method == "Predict"]
+    assert set(request.inputs) == {"user_id", "history", "query_text", "exclude", "allow_category", "k"}
+
+
 def test_defaults_are_learned_anew_when_the_version_changes(fake):
     client = Client(transport=fake)
     client.recommend("u")
@@ -113,6 +131,10 @@ def test_bad_arguments(fake):
         client.recommend("u", k=0)
     with pytest.raises(ValueError, match="Received: a mixture"):
         client.recommend_batch([Query("u", diversity=0.1), Query("v")])
+    with pytest.raises(ValueError, match="exploration must be given for all"):
+        client.recommend_batch([Query("u", exploration=0.1), Query("v")])
+    with pytest.raises(TypeError, match="colour"):
+        client.recommend("u", colour="red")
 
 
 @pytest.mark.parametrize(

@@ -4,31 +4,41 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfrec.reranking.diversity import maximal_marginal_relevance
+from tfrec.reranking.diversity import Diversity
+from tfrec.reranking.draft import Draft, Wishes
 
 ABSENT = np.finfo(np.float32).min
 
 
-@tf.function(
-    input_signature=[
-        tf.TensorSpec([None, None]),
-        tf.TensorSpec([None, None, None]),
-        tf.TensorSpec([None, None], tf.bool),
-        tf.TensorSpec([None]),
-        tf.TensorSpec([], tf.int32),
-    ]
-)
-def graph(*arguments: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    return maximal_marginal_relevance(*arguments)
+def spread(relevance, vectors, strength, k, valid=None, method="mmr") -> tuple[np.ndarray, np.ndarray]:
+    """Places and scores of the slate; the vectors of each candidate are a catalogue of their own."""
+    relevance, vectors = np.asarray(relevance, np.float32), np.asarray(vectors, np.float32)
+    batch, width = relevance.shape
+    valid = np.ones(relevance.shape, bool) if valid is None else np.asarray(valid)
+    rows = np.where(valid, 1 + np.arange(batch * width).reshape(batch, width), 0).astype(np.int32)
+    table = np.concatenate(
+        [np.zeros((1, vectors.shape[2])), vectors.reshape(batch * width, vectors.shape[2])]
+    )
+    step = Diversity(tf.constant(table, tf.float32), method)
+
+    @tf.function(
+        autograph=False,
+        input_signature=[
+            tf.TensorSpec([None, None], tf.int32),
+            tf.TensorSpec([None, None]),
+            tf.TensorSpec([None]),
+            tf.TensorSpec([], tf.int32),
+        ],
+    )
+    def slate(rows: tf.Tensor, relevance: tf.Tensor, strength: tf.Tensor, k: tf.Tensor) -> tuple:
+        return step(Draft.of(rows, relevance), Wishes.of(rows, k, diversity=strength)).first(k)
+
+    places, scores = slate(rows, relevance, tf.constant(np.asarray(strength, np.float32)), tf.constant(k))
+    return places.numpy(), scores.numpy()
 
 
 def mmr(relevance, vectors, strength, k, valid=None) -> tuple[np.ndarray, np.ndarray]:
-    relevance = np.asarray(relevance, np.float32)
-    valid = np.ones(relevance.shape, bool) if valid is None else np.asarray(valid)
-    places, scores = graph(
-        relevance, np.asarray(vectors, np.float32), valid, np.asarray(strength, np.float32), k
-    )
-    return places.numpy(), scores.numpy()
+    return spread(relevance, vectors, strength, k, valid)
 
 
 def oracle(relevance, vectors, valid, strength, k) -> tuple[list[int], list[float]]:
@@ -79,6 +89,62 @@ TWINS = [[[1, 0], [1, 0], [0, 1]]]  # the first two candidates say the same
 def test_the_second_twin_waits_when_diversity_is_asked():
     assert mmr([[3, 2, 1]], TWINS, [0.0], 3)[0].tolist() == [[0, 1, 2]]
     assert mmr([[3, 2, 1]], TWINS, [0.5], 3)[0].tolist() == [[0, 2, 1]]
+
+
+@pytest.mark.parametrize(("n", "k", "share_valid"), [(7, 5, 1.0), (25, 10, 0.6), (12, 20, 0.5)])
+def test_the_determinantal_slate_is_the_greedy_one_of_determinants(n: int, k: int, share_valid: float):
+    """Each turn the largest (1 − λ) rel + λ log(det S of the chosen and the candidate / det S of the chosen)."""
+    rng = np.random.default_rng(n)
+    relevance = rng.normal(size=(1, n)) * 30
+    vectors = unit(rng.normal(size=(1, n, 40)) + 1)
+    valid = rng.random((1, n)) < share_valid
+    places, scores = spread(relevance, vectors, [0.6], k, valid, method="dpp")
+    known = list(np.flatnonzero(valid[0]))
+    of_known = relevance[0, known]
+    scaled = dict(zip(known, (of_known - of_known.min()) / np.ptp(of_known), strict=True))
+    chosen: list[int] = []
+
+    def worth(i: int) -> float:
+        def volume(items: list[int]) -> float:
+            return np.linalg.slogdet(vectors[0, items] @ vectors[0, items].T)[1] if items else 0.0
+
+        return 0.4 * scaled[i] + 0.6 * (volume([*chosen, i]) - volume(chosen))
+
+    for place, score in zip(places[0][: len(known)], scores[0], strict=False):
+        best = max((i for i in known if i not in chosen), key=worth)
+        assert (place, score) == (best, pytest.approx(worth(best), abs=1e-3))
+        chosen.append(best)
+    assert (scores[0, len(known) :] == ABSENT).all()
+
+
+def test_a_candidate_between_two_chosen_ones_is_news_for_mmr_only():
+    """The third has the cosine 0.71 to each of the first two, and lies in their plane; the fourth 0.75 to the first."""
+    side = np.sqrt(1 - 0.75**2)
+    vectors = unit(np.array([[[1, 0, 0], [0, 1, 0], [1, 1, 0], [0.75, 0, side]]]))
+    relevance = [[4.0, 4.0, 2.0, 1.9]]
+    assert spread(relevance, vectors, [0.4], 3)[0].tolist() == [[0, 1, 2]]
+    assert spread(relevance, vectors, [0.4], 3, method="dpp")[0].tolist() == [[0, 1, 3]]
+
+
+def test_what_is_behind_the_slate_keeps_its_order():
+    """A later step may need more than k candidates."""
+    rows = tf.constant([[5, 6, 7, 8]])
+    step = Diversity(tf.one_hot([0] * 5 + [1, 1, 2, 1], 3))
+    made = step(
+        Draft.of(rows, tf.constant([[4.0, 3, 2, 1]])),
+        Wishes.of(rows, tf.constant(2), diversity=tf.constant([0.9])),
+    )
+    assert made.rows.numpy().tolist() == [[5, 7, 6, 8]]
+    assert (np.diff(made.score) <= 0).all()
+
+
+def test_nothing_is_gathered_where_nobody_asks():
+    """A table that no row is in: to gather from it would fail."""
+    rows = tf.constant([[5, 6]])
+    made = Diversity(tf.zeros([0, 3]))(
+        Draft.of(rows, tf.constant([[1.0, 2]])), Wishes.of(rows, tf.constant(2))
+    )
+    assert made.rows.numpy().tolist() == [[6, 5]]
 
 
 def test_scores_by_hand():
