@@ -103,14 +103,6 @@ def measure_pairs(asked: "_Asked", ranker: Ranker, targets: Targets, *, seed: in
     return pointwise_figures(np.concatenate(labels), np.concatenate(probabilities))
 
 
-def stage_lists(signatures: Signatures, run: Run, on: Fit, targets: Targets) -> Slate:
-    """What the stages made of some targets' users, as arrays, without the drafts of re-ranking."""
-    masked = run.past(on) if run.config.data.repeats == "first" else None
-    asked = _Asked(signatures, run.known(on), masked, targets, run.side)
-    parts = [asked(targets.user[start : start + BATCH]).slate for start in range(0, len(targets), BATCH)]
-    return tf.nest.map_structure(lambda *columns: np.concatenate(columns), *parts)
-
-
 class _Made(NamedTuple):
     """Retrieval scores of all rows float32 `[batch, items]`, and what the stages made of them."""
 
