@@ -30,4 +30,6 @@ class Stages:
         rows = len(content.table)
         new = two_tower.item_vectors()[rows - content.added :]
         vectors = np.concatenate([self.ranker.vectors.numpy(), new])
-        return Stages(two_tower, self.ranker.with_tables(vectors, two_tower.blend.content), self.epochs)
+        ranker = self.ranker.with_tables(vectors, two_tower.blend.content)
+        ranker.set_new(two_tower.candidate.warm)
+        return Stages(two_tower, ranker, self.epochs)

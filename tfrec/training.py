@@ -115,6 +115,7 @@ def fit(
     recalled = learn_recall(past, content, config, hidden=hidden, epochs=epochs, side=side)
     ranker = _fit_ranking(recalled, content, config, side)
     catch_up(recalled.two_tower, recalled.known, config.retrieval, seed=config.seed, side=side)
+    ranker.set_new(recalled.two_tower.candidate.warm)
     return Stages(recalled.two_tower, ranker, recalled.epochs)
 
 

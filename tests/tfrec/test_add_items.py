@@ -143,7 +143,8 @@ def test_a_value_that_old_items_have_too_finds_both(served: SavedModel):
 
 def test_a_new_item_may_be_what_the_history_holds(served: SavedModel):
     """It is read as what it says it is."""
-    slate = ask(served, "recommend", {**NOBODY, "history": [FRESH[1]], "k": 4})
+    others = {"exclude": [FRESH[0], COLD]}  # new as well, and favoured for it
+    slate = ask(served, "recommend", {**NOBODY, **others, "history": [FRESH[1]], "k": 4})
     assert all(id_.decode().startswith(TASTES[1]) for id_ in slate["item_id"][0])
     assert set(slate["reason"][0]) == {b"because of bread butter salt a"}
 

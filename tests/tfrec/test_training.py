@@ -1,8 +1,8 @@
 """From a dataset to trained stages: what each part may learn from, and the same again from the same seed."""
 
 from collections.abc import Iterator
-from types import SimpleNamespace
 from typing import Any
+from unittest.mock import MagicMock
 
 import numpy as np
 import pandas as pd
@@ -42,7 +42,7 @@ class Calls:
     """Stands for the parts of a fit: remembers which histories each was given."""
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
-        self.model: Any = SimpleNamespace()
+        self.model: Any = MagicMock()
         self.patch, self.parts = patch, {}
         for name in ("fit_retrieval", "fit_gains", "_fit_ranking", "catch_up"):
             self.parts[name] = getattr(training, name)
@@ -60,7 +60,7 @@ class Calls:
 
     def fit_ranking(self, recalled, content, config, side):
         self.earlier, self.ranked = recalled.earlier, recalled.known
-        return SimpleNamespace()
+        return MagicMock()
 
     def catch_up(self, two_tower, known, config, *, seed, side):
         self.caught_up = known
@@ -172,10 +172,9 @@ def untrained(monkeypatch) -> None:
 
 def recommend(funnel: Funnel, user: str) -> list[str]:
     """The signature as it stands, without tracing all six."""
-    blank, empty = tf.constant([""]), tf.constant([[""]])
-    slate = funnel.signatures.recommend(
-        tf.constant([user]), empty, blank, empty, empty, tf.constant([0.5]), tf.constant([8])
-    )
+    told = {"user_id": [user], "diversity": np.float32([0.5]), "k": np.int32([8])}
+    asked = funnel.signatures.defaults["recommend"] | told
+    slate = funnel.signatures.recommend(**{name: tf.constant(value) for name, value in asked.items()})
     return [item_id.decode() for item_id in slate["item_id"].numpy()[0] if item_id]
 
 

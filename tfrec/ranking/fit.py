@@ -11,6 +11,7 @@ from tfrec.config import RankingConfig
 from tfrec.data.histories import Histories
 from tfrec.data.item_content import ItemContent
 from tfrec.ranking.features import GROUPS, PairFeatures
+from tfrec.ranking.levels import fit_levels
 from tfrec.ranking.lists import TrainingLists
 from tfrec.ranking.losses import make_loss
 from tfrec.ranking.probability import fit_temperature
@@ -109,14 +110,16 @@ def fit_ranker(
             shuffle=False,
             callbacks=[stop, *callbacks],
         )
-        calibrate(ranker, lists.take(held))
+        calibrate(ranker, lists.take(held), levels=not config.newcomers)
     return ranker
 
 
-def calibrate(ranker: Ranker, lists: TrainingLists) -> None:
-    """Finds temperature and offset by lists that it was not trained on, answered or not."""
-    scores = ranker.predict(lists.inputs, batch_size=64, verbose=0)
+def calibrate(ranker: Ranker, lists: TrainingLists, *, levels: bool) -> None:
+    """Finds temperature, offset and, if wanted, levels by lists that it was not trained on, answered or not."""
+    scores, present = ranker.predict(lists.inputs, batch_size=64, verbose=0), lists.labels >= 0
     ranker.calibration.assign(fit_temperature(lists.labels, scores))
+    if levels and present.any():
+        ranker.levels.assign(fit_levels(lists.inputs["features"][present, 0], scores[present]))
 
 
 def make_ranker(tables: tuple[Any, Any], features: int, config: RankingConfig) -> Ranker:

@@ -9,6 +9,7 @@ from keras import ops
 from tfrec.ranking.adversarial import hardest
 from tfrec.ranking.dynamic_weights import DynamicWeights, Form
 from tfrec.ranking.features import recency
+from tfrec.ranking.levels import KNOTS, on_level
 from tfrec.ranking.meeting import MEETINGS
 
 Tensor = Any
@@ -34,7 +35,8 @@ class Ranker(keras.Model):
 
     Inputs: `features` float32 `[batch, list, features]` (see `PairFeatures`, retrieval first), `candidates` int32
     `[batch, list]` and `history` int32 `[batch, length]`. Output: scores float32 `[batch, list]`. Compile it with a
-    loss of `tfrec.ranking.losses` and labels `[batch, list]` in which a negative label masks a place.
+    loss of `tfrec.ranking.losses` and labels `[batch, list]` in which a negative label masks a place. Once it has
+    `levels`, items that `set_new` names are scored by these.
 
     Args:
         items, dim: shape of the frozen item vectors of the retrieval stage.
@@ -76,6 +78,10 @@ class Ranker(keras.Model):
         )
         self.calibration = self.add_weight(
             shape=(2,), initializer=_one_and_zero, trainable=False, name="calibration"
+        )
+        self.new = self.add_weight(shape=(items,), initializer="zeros", trainable=False, name="new")
+        self.levels = self.add_weight(
+            shape=(2, KNOTS), initializer="zeros", trainable=False, dtype="float32", name="levels"
         )
         same = {"dtype": self.dtype_policy}
         self.scale = keras.layers.Normalization(name="scale", **same)
@@ -128,10 +134,20 @@ class Ranker(keras.Model):
             crossed = first * layer(crossed) + crossed
         hidden = self.drop(self.hidden(crossed), training=training)
         score = ops.squeeze(self.linear(features) + self.correction(hidden), -1)
-        if self.dynamic is None:
-            return score
-        user, text = (pooled(part, inputs["history"]) for part in (vectors.events, vectors.event_texts))
-        return score + self.dynamic([user, vectors.candidates, text, vectors.texts])
+        if self.dynamic is not None:
+            user, text = (pooled(part, inputs["history"]) for part in (vectors.events, vectors.event_texts))
+            score += self.dynamic([user, vectors.candidates, text, vectors.texts])
+        return score if training else self._levelled(inputs, score)
+
+    def _levelled(self, inputs: dict[str, Tensor], score: Tensor) -> Tensor:
+        """The scores `[batch, list]`, those of new items by `levels`, once there are any."""
+        levels = tf.cast(self.levels.value, tf.float32)
+        new = (ops.take(self.new, inputs["candidates"]) > 0) & ops.any(levels != 0)
+        return ops.where(new, on_level(levels, ops.cast(inputs["features"][..., 0], "float32")), score)
+
+    def set_new(self, warm: Any) -> None:
+        """Tells which rows have interactions, `[items]`, not 0 where one does."""
+        self.new.assign(ops.cast(ops.equal(warm, 0), "float32"))
 
     def probability(self, scores: Tensor) -> Tensor:
         """How likely a candidate with such a score comes next, as the fit found it on lists held out."""
@@ -163,10 +179,13 @@ class Ranker(keras.Model):
         return (loss + at(hardest(vectors, [tf.stop_gradient(g) for g in slopes], self.adversarial))) / 2
 
     def with_tables(self, vectors: Any, content: Any) -> "Ranker":
-        """The same model for other items: vectors `[items, dim]`, and content `[items, content_dim]` if any is read."""
+        """The same model for other items: vectors `[items, dim]`, and content `[items, content_dim]` if any is read.
+
+        None of them is new before `set_new`.
+        """
         other = Ranker.from_config({**self.get_config(), "items": len(vectors)})
         for theirs, ours in zip(other.weights, self.weights, strict=True):
-            if ours is not self.vectors and ours is not self.content:
+            if all(ours is not table for table in (self.vectors, self.content, self.new)):
                 theirs.assign(ours)
         other.vectors.assign(vectors)
         other.content.assign(content if self.content_dim else other.content)

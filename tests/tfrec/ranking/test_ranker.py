@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from tests.layer_checks import check_layer, randomize
+from tfrec.ranking.levels import KNOTS
 from tfrec.ranking.losses import make_loss
 from tfrec.ranking.ranker import Ranker
 
@@ -33,6 +34,7 @@ KINDS = [{}, {"meets": "lstm", "cross": 2}, {"meets": "none", "maps": 3}, {"maps
 def ranker(request) -> Ranker:
     made = make(**request.param)
     randomize(made)
+    made.set_new(np.ones(ITEMS))
     return made
 
 
@@ -66,7 +68,7 @@ def test_it_sees_the_history(ranker):
 
 
 def test_item_vectors_are_frozen(ranker):
-    tables = {id(ranker.vectors), id(ranker.content)}
+    tables = {id(table) for table in (ranker.vectors, ranker.content, ranker.new, ranker.levels)}
     assert not any(id(weight) in tables for weight in ranker.trainable_variables)
 
 
@@ -74,6 +76,21 @@ def test_probabilities_keep_the_order(ranker):
     ranker.calibration.assign([0.5, -2.0])
     scores = ranker(INPUTS)
     np.testing.assert_allclose(ranker.probability(scores), 1 / (1 + np.exp(2 - 0.5 * scores)), rtol=1e-5)
+
+
+def test_a_new_item_stands_as_high_as_recall_puts_it(ranker):
+    """By the levels, once there are any; the others keep their scores."""
+    ranker.levels.assign(np.zeros((2, KNOTS)))
+    before, warm = ranker(INPUTS).numpy(), np.ones(ITEMS)
+    new = INPUTS["candidates"] == INPUTS["candidates"][0, 0]
+    warm[INPUTS["candidates"][0, 0]] = 0
+    ranker.set_new(warm)
+    np.testing.assert_array_equal(ranker(INPUTS), before)
+    ranker.levels.assign([np.linspace(-9, 9, KNOTS), np.linspace(-7, 11, KNOTS)])
+    expected = np.where(new, INPUTS["features"][..., 0] + 2, before)
+    np.testing.assert_allclose(ranker(INPUTS), expected, atol=1e-5)
+    assert new.any()
+    assert (ranker(INPUTS, training=True).numpy()[new] != expected[new]).all()  # nothing to learn there
 
 
 def test_with_other_tables_it_says_of_items_what_their_vectors_say(ranker):
