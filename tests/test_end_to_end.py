@@ -44,7 +44,7 @@ def test_requests_that_arrive_together_are_answered_as_alone(world_client: Clien
 
 def test_a_batch_of_one_client(world_client: Client, world_funnel: Funnel):
     fields = Query.__dataclass_fields__
-    requests = [{**request, "diversity": 0.2} for request in REQUESTS]
+    requests = [{"fairness": 0.0, "exploration": 0.0, **request, "diversity": 0.2} for request in REQUESTS]
     queries = [
         Query(**{name: value for name, value in request.items() if name in fields}) for request in requests
     ]
