@@ -105,7 +105,8 @@ class RetrievalConfig(_Stage):
     )
     interests: int = Field(1, ge=1, le=16, description="query vectors of a user, for several tastes at once")
     index: Literal["exact", "clustered"] = Field(
-        "exact", description="how the best items are found; 'clustered' is for 100,000 items and more, on a CPU"
+        "exact",
+        description="how the best items are found; 'clustered' is for 100,000 items and more, on a CPU",
     )
     index_recall: float = Field(
         0.97, gt=0, lt=1, description="share of the best candidates that a clustered index finds"
