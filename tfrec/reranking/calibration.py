@@ -5,10 +5,7 @@ import tensorflow as tf
 from tfrec.reranking.draft import ABSENT, Draft, Wishes
 from tfrec.reranking.greedy import choose, without
 
-SMOOTHING = (
-    0.01  # of the history's shares in those of the slate, so that a category without any item has a logarithm
-)
-LOW = 1e-9  # what an unwanted share counts as under the logarithm, whose weight is 0
+SMOOTHING = 0.01  # of the history's shares in those of the slate, so that a share of 0 has a logarithm
 TASTES = 16  # categories of a history that count, the most frequent ones
 
 
@@ -31,24 +28,26 @@ class Calibration:
 
     def __call__(self, draft: Draft, wishes: Wishes) -> Draft:
         tastes, wanted = self._tastes(wishes.recent)
-        shares = self._shares(draft.rows, tastes)
-        relevance = (1.0 - self.strength) * draft.score
-        start = tf.where(draft.present, relevance, ABSENT)
+        shares, weight = self._shares(draft.rows, tastes), self.strength * wanted
+        relevance = tf.where(draft.present, (1.0 - self.strength) * draft.score, ABSENT)
+        # The mix of slate and history under the logarithm, times the places so far: a factor that all candidates share
+        # moves none of them before another. An unwanted share weighs nothing, and must have a logarithm.
+        rise = SMOOTHING / (1.0 - SMOOTHING) * wanted
+        level = rise + tf.cast(wanted == 0.0, tf.float32)
 
-        def value(relevance: tf.Tensor, taken: tf.Tensor, i: tf.Tensor) -> tf.Tensor:
-            slate = (taken[:, None] + shares) / tf.cast(i + 1, tf.float32)
-            mixed = (1.0 - SMOOTHING) * slate + SMOOTHING * wanted[:, None]
-            return relevance + self.strength * tf.linalg.matvec(tf.math.log(tf.maximum(mixed, LOW)), wanted)
+        def value(relevance: tf.Tensor, level: tf.Tensor) -> tf.Tensor:
+            # a sum of products: a product of matrices as small as these costs more to begin than to compute
+            return relevance + tf.reduce_sum(tf.math.log(shares + level[:, None]) * weight[:, None], 2)
 
         def update(
             _: tf.Tensor, state: tuple[tf.Tensor, tf.Tensor], i: tf.Tensor, best: tf.Tensor
         ) -> tuple[tf.Tensor, tuple[tf.Tensor, tf.Tensor]]:
-            relevance, taken = without(state[0], best), state[1] + tf.gather(shares, best, batch_dims=1)
-            return value(relevance, taken, i + 1), (relevance, taken)
+            relevance = without(state[0], best)
+            level = state[1] + rise + tf.gather(shares, best, batch_dims=1)
+            return value(relevance, level), (relevance, level)
 
-        count, nothing = tf.minimum(wishes.longest, tf.shape(draft.rows)[1]), tf.zeros_like(wanted)
-        first = value(start, nothing, tf.constant(0))
-        places, _ = choose(first, count, (start, nothing), update)
+        count = tf.minimum(wishes.longest, tf.shape(draft.rows)[1])
+        places, _ = choose(value(relevance, level), count, (relevance, level), update)
         return draft.led_by(places, wishes.k)
 
     def _tastes(self, recent: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -82,20 +82,23 @@ def determinantal(
     11 for the trade. Arguments and results as those of `maximal_marginal_relevance`.
     """
     strength = strength[:, None]
-    relevance, likeness = (
-        tf.where(valid, (1.0 - strength) * scaled(relevance, valid), ABSENT),
-        _cosines(vectors),
-    )
-    new, factor = tf.ones_like(relevance), tf.zeros([*tf.unstack(tf.shape(relevance)), k])
+    relevance = tf.where(valid, (1.0 - strength) * scaled(relevance, valid), ABSENT)
+    likeness, line = _cosines(vectors), tf.range(tf.shape(relevance)[0])
+    # one row of the factor for each turn, [batch, k, list], so that a turn writes a row in place
+    new, factor = tf.ones_like(relevance), tf.zeros([tf.size(line), k, tf.shape(relevance)[1]])
 
     def update(
-        worth: tf.Tensor, state: tuple[tf.Tensor, ...], i: tf.Tensor, best: tf.Tensor
+        _: tf.Tensor, state: tuple[tf.Tensor, ...], i: tf.Tensor, best: tf.Tensor
     ) -> tuple[tf.Tensor, tuple[tf.Tensor, ...]]:
         relevance, new, factor = state
-        like, known, length = (tf.gather(part, best, batch_dims=1) for part in (likeness, factor, new))
-        row = (like - tf.linalg.matvec(factor, known)) * tf.math.rsqrt(length)[:, None]
+        like, length = (tf.gather(part, best, batch_dims=1) for part in (likeness, new))
+        known = tf.gather(factor, best, axis=2, batch_dims=1)
+        # a sum of products: a product of matrices as small as these costs five times as much to begin
+        along = tf.reduce_sum(factor * known[:, :, None], 1)
+        row = (like - along) * tf.math.rsqrt(length)[:, None]
         new = tf.maximum(new - tf.square(row), RESIDUAL)
-        relevance, factor = without(relevance, best), factor + row[:, :, None] * tf.one_hot(i, k)
+        factor = tf.tensor_scatter_nd_update(factor, tf.stack([line, tf.zeros_like(line) + i], 1), row)
+        relevance = without(relevance, best)
         return relevance + strength * tf.math.log(new), (relevance, new, factor)
 
     return choose(relevance, k, (relevance, new, factor), update)
