@@ -18,11 +18,13 @@ from serving.client.errors import (
 )
 from serving.client.fake import FakeTransport
 from serving.client.results import (
+    Certified,
     Query,
     Recommendation,
     ScoredItem,
     Signature,
     Slate,
+    Step,
     TensorSpec,
     VersionStatus,
 )
@@ -33,6 +35,7 @@ __all__ = [
     "AsyncClient",
     "AsyncGrpcTransport",
     "AsyncTransport",
+    "Certified",
     "Client",
     "DeadlineError",
     "FakeTransport",
@@ -47,6 +50,7 @@ __all__ = [
     "ServingError",
     "Signature",
     "Slate",
+    "Step",
     "TensorSpec",
     "Transport",
     "UnavailableError",

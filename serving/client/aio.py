@@ -10,7 +10,15 @@ import grpc
 from serving import wire
 from serving.client.dialogue import Dialogue, Talk
 from serving.client.errors import UnavailableError
-from serving.client.results import Query, ScoredItem, Signature, Slate, VersionStatus
+from serving.client.results import (
+    Certified,
+    Query,
+    Recommendation,
+    ScoredItem,
+    Signature,
+    Slate,
+    VersionStatus,
+)
 from serving.client.transport import SERVICE_OF, channel_options, error_of, retry_pause
 
 Result = TypeVar("Result")
@@ -138,13 +146,17 @@ class AsyncClient:
         """Frees the connection."""
         await self._transport.close()
 
-    async def recommend(self, user_id: str = "", *, k: int = 10, **conditions: Any) -> Slate:
+    async def recommend(self, user_id: str = "", *, k: int = 10, **conditions: Any) -> Slate[Recommendation]:
         """As Client.recommend; the conditions are those of Query."""
         return (await self.recommend_batch([Query(user_id, **conditions)], k=k))[0]
 
-    async def recommend_batch(self, queries: Sequence[Query], *, k: int = 10) -> list[Slate]:
+    async def recommend_batch(self, queries: Sequence[Query], *, k: int = 10) -> list[Slate[Recommendation]]:
         """As Client.recommend_batch."""
         return await self._hold(self._dialogue.recommend(queries, k))
+
+    async def certify(self, user_id: str = "", *, k: int = 10, **conditions: Any) -> Slate[Certified]:
+        """As Client.certify."""
+        return await self._hold(self._dialogue.certify(Query(user_id, **conditions), k))
 
     async def retrieve(self, user_id: str = "", *, k: int = 200, **conditions: Any) -> list[ScoredItem]:
         """As Client.retrieve; the conditions are those of Query."""

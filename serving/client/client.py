@@ -4,7 +4,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from serving.client.dialogue import Dialogue, Talk
-from serving.client.results import Query, ScoredItem, Signature, Slate, VersionStatus
+from serving.client.results import (
+    Certified,
+    Query,
+    Recommendation,
+    ScoredItem,
+    Signature,
+    Slate,
+    VersionStatus,
+)
 from serving.client.transport import GrpcTransport, Transport
 
 Result = TypeVar("Result")
@@ -60,14 +68,21 @@ class Client:
         context: Mapping[str, str | float] = {},
         k: int = 10,
         **session: Any,
-    ) -> Slate:
+    ) -> Slate[Recommendation]:
         """At most `k` items, the best first. The arguments, those of the session included, are those of Query."""
         query = Query(user_id, history, query_text, exclude, allow_category, diversity, context, **session)
         return self.recommend_batch([query], k=k)[0]
 
-    def recommend_batch(self, queries: Sequence[Query], *, k: int = 10) -> list[Slate]:
+    def recommend_batch(self, queries: Sequence[Query], *, k: int = 10) -> list[Slate[Recommendation]]:
         """One list for each query, in one call."""
         return self._hold(self._dialogue.recommend(queries, k))
+
+    def certify(self, user_id: str = "", *, k: int = 10, **conditions: Any) -> Slate[Certified]:
+        """As recommend, with how each item came to its place; the conditions are those of Query.
+
+        It costs a little more: ask it where somebody wants to know, or to log the propensities of exploration.
+        """
+        return self._hold(self._dialogue.certify(Query(user_id, **conditions), k))
 
     def retrieve(
         self,

@@ -5,18 +5,22 @@ Each method is a generator that yields the calls it needs and is sent their resp
 result.
 """
 
+import json
 import math
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from serving import wire
 from serving.client import codec
 from serving.client.results import (
+    Certified,
+    Item,
     Query,
     Recommendation,
     ScoredItem,
     Signature,
     Slate,
+    Step,
     TensorSpec,
     VersionStatus,
 )
@@ -28,6 +32,7 @@ _CONTEXT, _TIME = "context_", "time"  # how the inputs for a moment are called
 
 _STRENGTHS = ("diversity", "fairness", "exploration")
 _FEEDBACK = ("liked", "disliked", "shown")
+_TOLD = tuple(Recommendation.__dataclass_fields__)
 
 Result = TypeVar("Result")
 
@@ -55,19 +60,36 @@ class Dialogue:
         self.version = version
         self._signatures: tuple[int, Mapping[str, Any]] | None = None  # (version, SignatureDefs) as last seen
 
-    def recommend(self, queries: Sequence[Query], k: int) -> Talk[list[Slate]]:
+    def recommend(self, queries: Sequence[Query], k: int) -> Talk[list[Slate[Recommendation]]]:
         """One list for each query, at most `k` long."""
+        return (yield from self._slates("recommend", queries, k, _TOLD, Recommendation))
+
+    def certify(self, query: Query, k: int) -> Talk[Slate[Certified]]:
+        """One list, at most `k` long, with how each item came to its place."""
+        columns = (*_TOLD, "trace", "propensity")
+        (slate,) = yield from self._slates("certify", [query], k, columns, _certified)
+        return slate
+
+    def _slates(
+        self,
+        signature: str,
+        queries: Sequence[Query],
+        k: int,
+        names: Sequence[str],
+        item: Callable[..., Item],
+    ) -> Talk[list[Slate[Item]]]:
+        """The outputs `names` of a signature as lists of `item(*values)`; item_id is the first of them."""
         if not queries:
             return []
         inputs = _conditions(queries, k) | _shaping(queries)
-        inputs |= yield from self._moments("recommend", queries)
-        response = yield from self._predict("recommend", inputs, len(queries))
-        columns = [codec.rows_of(response.outputs[name]) for name in Recommendation.__dataclass_fields__]
+        inputs |= yield from self._moments(signature, queries)
+        response = yield from self._predict(signature, inputs, len(queries))
+        columns = [codec.rows_of(response.outputs[name]) for name in names]
         lists = [
             [values for values in zip(*row, strict=True) if values[0]] for row in zip(*columns, strict=True)
         ]
         version = response.model_spec.version.value
-        return [Slate((Recommendation(*values) for values in best[:k]), version=version) for best in lists]
+        return [Slate((item(*values) for values in best[:k]), version=version) for best in lists]
 
     def retrieve(self, query: Query, k: int) -> Talk[list[ScoredItem]]:
         """At most `k` candidates of the first stage."""
@@ -123,7 +145,12 @@ class Dialogue:
         self._signatures = None
         signatures = yield from self.signature_defs()
         return {
-            name: Signature(_specs(d.inputs), _specs(d.outputs), frozenset(d.defaults))
+            name: Signature(
+                _specs(d.inputs),
+                _specs(d.outputs),
+                frozenset(d.defaults),
+                {alias: codec.flat(value) for alias, value in d.defaults.items()},
+            )
             for name, d in signatures.items()
             if not name.startswith("__")
         }
@@ -175,6 +202,14 @@ class Dialogue:
         if self.version is not None:
             spec.version.value = self.version
         return spec
+
+
+def _certified(*values: Any) -> Certified:
+    *told, trace, propensity = values
+    certificate = json.loads(trace)
+    steps = (Step(step["step"], step["position"], step["score"]) for step in certificate["steps"])
+    values = (*told, tuple(steps), tuple(certificate["moved_by"]), propensity)
+    return Certified(*values)
 
 
 def _person(queries: Sequence[Query]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """A recommender without a server, for the tests of those who use the client."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,11 +10,22 @@ from serving.client.errors import ServingError, error_for
 
 LOWEST_FLOAT = -3.4028234663852886e38
 
+_SLATES = ("recommend", "certify")
+_INPUTS = {
+    **dict.fromkeys(("user_id", "history", "query_text", "exclude", "allow_category"), "DT_STRING"),
+    "k": "DT_INT32",
+    "diversity": "DT_FLOAT",
+}
+_OF_A_SESSION = {
+    **dict.fromkeys(("liked", "disliked", "shown", "language"), "DT_STRING"),
+    **dict.fromkeys(("fairness", "exploration"), "DT_FLOAT"),
+}
+
 
 class FakeTransport:
     """Recommends `items` in their order, without those of the history and the exclusions.
 
-    Place i (from 0) scores 1 / (i + 1) in every stage. Answers all six signatures, keeps every request, and
+    Place i (from 0) scores 1 / (i + 1) in every stage. Answers all signatures, keeps every request, and
     fails when told to:
 
         fake = FakeTransport(["a", "b", "c"])
@@ -25,9 +37,19 @@ class FakeTransport:
         dim: width of the embeddings.
         version: the version that answers.
         diversity: the default strength that the metadata tells.
+        session: feedback, fairness, exploration, language and `certify` are known; False is an older export.
     """
 
-    def __init__(self, items: Sequence[str] = (), *, dim: int = 4, version: int = 1, diversity: float = 0.0):
+    def __init__(
+        self,
+        items: Sequence[str] = (),
+        *,
+        dim: int = 4,
+        version: int = 1,
+        diversity: float = 0.0,
+        session: bool = True,
+    ):
+        self.session = session
         self.items = list(items)
         self.dim = dim
         self.version = version
@@ -65,9 +87,15 @@ class FakeTransport:
         answer = getattr(self, f"_{kind}", None)
         if answer is None:
             raise error_for("FAILED_PRECONDITION", f'Serving signature key "{kind}" not found.', request)
+        unknown = set(request.inputs) - set(self._inputs()) if kind in _SLATES else set()
+        if unknown:
+            raise error_for("INVALID_ARGUMENT", f"Inputs contains invalid name: {sorted(unknown)}", request)
         for name, tensor in answer(request.inputs).items():
             response.outputs[name].CopyFrom(tensor)
         return response
+
+    def _inputs(self) -> dict[str, str]:
+        return {**_INPUTS, **(_OF_A_SESSION if self.session else {})}
 
     def _recommend(self, inputs: Any) -> dict[str, Any]:
         lists = self._lists(inputs)
@@ -79,6 +107,18 @@ class FakeTransport:
             "retrieval_score": scores,
             "ranking_score": scores,
             "reason": reasons,
+        }
+
+    def _certify(self, inputs: Any) -> dict[str, Any]:
+        """Nothing moves anything: each item stands where ranking has put it, and was certain to."""
+        told = self._recommend(inputs)
+        lists = codec.rows_of(told["item_id"])
+        return {
+            **told,
+            "trace": _strings(
+                [[_trace(place) if item else "" for place, item in enumerate(row)] for row in lists]
+            ),
+            "propensity": _floats([[1.0 if item else 0.0 for item in row] for row in lists]),
         }
 
     def _retrieve(self, inputs: Any) -> dict[str, Any]:
@@ -106,8 +146,11 @@ class FakeTransport:
 
     def _metadata(self, request: Any) -> Any:
         signatures = wire.SignatureDefMap()
-        recommend = signatures.signature_def["recommend"]
-        recommend.defaults["diversity"].CopyFrom(codec.floats([self.diversity]))
+        for kind in _SLATES if self.session else _SLATES[:1]:
+            definition = signatures.signature_def[kind]
+            definition.defaults["diversity"].CopyFrom(codec.floats([self.diversity]))
+            for name, dtype in self._inputs().items():
+                definition.inputs[name].dtype = wire.DataType[dtype]
         signatures.signature_def["embed_item"].inputs["item_id"].dtype = wire.DataType["DT_STRING"]
         response = wire.GetModelMetadataResponse(model_spec=request.model_spec)
         response.model_spec.version.value = self.version
@@ -118,6 +161,11 @@ class FakeTransport:
         response = wire.GetModelStatusResponse()
         response.model_version_status.add(version=self.version, state=wire.State["AVAILABLE"])
         return response
+
+
+def _trace(place: int) -> str:
+    step = {"step": "ranking", "position": place + 1, "score": 1.0 / (place + 1)}
+    return json.dumps({"steps": [step], "moved_by": []})
 
 
 def _strings(rows: list[list[str]]) -> Any:

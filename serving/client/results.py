@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 
 @dataclass(frozen=True)
@@ -49,10 +50,37 @@ class Recommendation:
     reason: str
 
 
-class Slate(list[Recommendation]):
+@dataclass(frozen=True)
+class Step:
+    """Where an item stood after a step of re-ranking: `position` from 1, and the score that it had there."""
+
+    name: str
+    position: int
+    score: float
+
+
+@dataclass(frozen=True)
+class Certified(Recommendation):
+    """One place of a list, and how the item came there.
+
+    Args:
+        steps: every step in order; the first, "ranking", is what re-ranking began with.
+        moved_by: the names of the steps that gave it another position.
+        propensity: how likely it was to be drawn for its place, given those before it; 1 without exploration.
+    """
+
+    steps: tuple[Step, ...]
+    moved_by: tuple[str, ...]
+    propensity: float
+
+
+Item = TypeVar("Item", bound=Recommendation)
+
+
+class Slate(list[Item]):
     """One list, the best first; `version` is that of the model that made it."""
 
-    def __init__(self, items: Iterable[Recommendation] = (), *, version: int = 0):
+    def __init__(self, items: Iterable[Item] = (), *, version: int = 0):
         super().__init__(items)
         self.version = version
 
@@ -84,8 +112,9 @@ class TensorSpec:
 
 @dataclass(frozen=True)
 class Signature:
-    """One function of the model; `optional` are the inputs that have defaults."""
+    """One function of the model; `optional` are the inputs that have defaults: their values for one row."""
 
     inputs: Mapping[str, TensorSpec] = field(default_factory=dict)
     outputs: Mapping[str, TensorSpec] = field(default_factory=dict)
     optional: frozenset[str] = frozenset()
+    defaults: Mapping[str, Sequence[str | float | bytes]] = field(default_factory=dict)

@@ -18,6 +18,7 @@ def test_it_answers_as_the_synchronous_one_does():
         async with AsyncClient(transport=fake.asynchronous()) as client:
             return [
                 await client.recommend("u", history=["a"], k=1),
+                await client.certify("u", shown=["b"], k=2),
                 await client.retrieve("u", exclude=["b"], k=2),
                 await client.rank("u", ["c", "z"]),
                 await client.embed_text(["abc"]),
@@ -28,6 +29,7 @@ def test_it_answers_as_the_synchronous_one_does():
 
     assert asyncio.run(ask()) == [
         sync.recommend("u", history=["a"], k=1),
+        sync.certify("u", shown=["b"], k=2),
         sync.retrieve("u", exclude=["b"], k=2),
         sync.rank("u", ["c", "z"]),
         sync.embed_text(["abc"]),

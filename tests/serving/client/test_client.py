@@ -20,6 +20,7 @@ from serving.client import (
     ScoredItem,
     ServerError,
     ServingError,
+    Step,
     TensorSpec,
     UnavailableError,
     VersionStatus,
@@ -67,6 +68,21 @@ def test_recommend_takes_the_first_k_and_drops_padding(fake):
             Recommendation("c", 1 / 2, 1 / 2, 1 / 2, "fake"),
         ]
         assert [r.item_id for r in client.recommend("u", exclude=["a", "b", "c"], k=3)] == ["d"]
+
+
+def test_a_certificate_tells_how_each_item_came_to_its_place(fake):
+    with Client(transport=fake) as client:
+        slate = client.certify("u", history=["b"], liked=["a"], k=2)
+        plain = client.recommend("u", history=["b"], k=2)
+    told = ("item_id", "score", "retrieval_score", "ranking_score", "reason")
+    assert [[getattr(one, name) for name in told] for one in slate] == [
+        [getattr(one, name) for name in told] for one in plain
+    ]
+    assert [(one.steps, one.moved_by, one.propensity) for one in slate] == [
+        ((Step("ranking", 1, 1.0),), (), 1.0),
+        ((Step("ranking", 2, 1 / 2),), (), 1.0),
+    ]
+    assert slate.version == 1
 
 
 def test_every_variable_list_begins_with_an_empty_string(fake):
