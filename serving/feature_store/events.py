@@ -37,7 +37,7 @@ class UserFeatures:
 
     Args:
         history: items interacted with, without the disliked ones.
-        liked: items whose last verdict was a like.
+        liked: items whose last verdict was a like, given in this session.
         disliked: items whose last verdict was a dislike.
         shown: items displayed in this session and not interacted with since.
     """
@@ -48,21 +48,21 @@ class UserFeatures:
     shown: tuple[str, ...] = ()
 
 
-def features_of(events: Sequence[Event], *, session: str = "") -> UserFeatures:
+def features_of(events: Sequence[Event], *, session: str = "", since: float = 0.0) -> UserFeatures:
     """The features that follow from a user's events, in whatever order these came.
 
-    An item counts at its last event: viewed, clicked and bought, it stands in the history once. `shown` is of
-    `session` alone.
+    An item counts at its last event: viewed, clicked and bought, it stands in the history once. `liked` and `shown` are
+    of `session` alone, and not older than `since` (unix seconds).
     """
     ordered = sorted(events, key=lambda event: event.time)
     verdicts = {event.item_id: event.kind for event in ordered if event.kind in ("like", "dislike")}
     touched = _last_places(event.item_id for event in ordered if event.kind in INTERACTIONS)
-    shown = _last_places(
-        event.item_id for event in ordered if event.is_impression and event.session == session
-    )
+    visit = [event for event in ordered if event.session == session and event.time >= since]
+    liked = _last_places(event.item_id for event in visit if event.kind == "like")
+    shown = _last_places(event.item_id for event in visit if event.is_impression)
     return UserFeatures(
         history=tuple(item for item in touched if verdicts.get(item) != "dislike"),
-        liked=tuple(item for item, verdict in verdicts.items() if verdict == "like"),
+        liked=tuple(item for item in liked if verdicts[item] == "like"),
         disliked=tuple(item for item, verdict in verdicts.items() if verdict == "dislike"),
         shown=tuple(item for item in shown if item not in touched),
     )

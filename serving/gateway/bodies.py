@@ -24,6 +24,14 @@ class RecommendBody(_Body):
     exclude: list[str] = Field([], description="item ids that must not come back")
     allow_category: list[str] = Field([], description="only items of these categories; empty means all")
     diversity: float | None = Field(None, ge=0, le=1, description="in place of the model's default")
+    fairness: float | None = Field(None, ge=0, le=1, description="in place of the model's default")
+    exploration: float | None = Field(None, ge=0, le=1, description="in place of the model's default")
+    language: str = Field("", description="of the reasons, such as zh; empty means the model's default")
+    liked: list[str] | None = Field(None, description="item ids, in place of those remembered of this visit")
+    disliked: list[str] | None = Field(None, description="item ids, in place of those remembered")
+    shown: list[str] | None = Field(
+        None, description="item ids passed over, in place of those remembered of this visit"
+    )
     context: dict[str, str | float] = Field({}, description="the moment, by context column of the model")
 
 
@@ -33,7 +41,7 @@ class RecommendedItem(BaseModel):
     item_id: str
     score: float
     reason: str
-    propensity: float = Field(description="how probable this item was at this place")
+    propensity: float = Field(description="how probable this item was at this place, given those before it")
 
 
 class RecommendAnswer(BaseModel):

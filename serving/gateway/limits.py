@@ -68,12 +68,14 @@ async def refuse_invalid(_: Request, error: Exception) -> Response:
 def check_recommend(body: RecommendBody, limits: LimitSettings) -> None:
     """HTTP 422 if a list, a text or k is beyond the limits."""
     _check_count("k", body.k, limits.k)
-    for name in ("history", "exclude", "allow_category"):
+    for name in ("history", "exclude", "allow_category", "liked", "disliked", "shown"):
         values = getattr(body, name) or []
         _check_count(name, len(values), limits.history)
         _check_texts(name, values, limits)
     _check_count("context", len(body.context), limits.batch)
-    texts: dict[str, Any] = {"user_id": body.user_id, "session": body.session, "query_text": body.query_text}
+    texts: dict[str, Any] = {
+        name: getattr(body, name) for name in ("user_id", "session", "query_text", "language")
+    }
     for name, value in {**texts, **body.context}.items():
         _check_texts(name, [str(value)], limits)
 

@@ -3,16 +3,18 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from serving.client import AsyncClient, Query, ScoredItem, ServingError, Slate
 from serving.client.errors import InvalidRequestError
 from serving.gateway.breaker import CircuitBreaker
 from serving.gateway.popular import PopularItems
+from serving.gateway.queries import Abilities
 
 log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
+_QUERY = tuple(Query.__dataclass_fields__)
 LOWEST_FLOAT = -3.4e38  # what `rank` gives an item that the catalogue does not have
 
 
@@ -51,19 +53,35 @@ class Model:
         self.breaker = breaker
         self.popular = popular
         self.version = 0  # the newest available one; 0 while none is
+        self.abilities = Abilities()
+        self._abilities_of = 0  # the version that has them
         self._k = k
         self._learned = learned
         learned(popular.items)
 
-    async def recommend(self, query: Query, k: int) -> Slate:
-        """One list.
+    async def recommend(self, query: Query, k: int) -> Slate[Any]:
+        """One list. Where it is drawn by chance it is of Certified items, which tell their propensities.
 
         Raises:
             ModelUnavailableError: no answer.
             InvalidRequestError: the model refuses the request.
         """
-        slates = await self._guarded(lambda: self.client.recommend_batch([query], k=k))
-        return slates[0]
+        return await self._guarded(lambda: self._list(query, k))
+
+    async def _list(self, query: Query, k: int) -> Slate[Any]:
+        if self.abilities.certifies and self.abilities.exploration_of(query) > 0:
+            return await self.client.certify(k=k, **{name: getattr(query, name) for name in _QUERY})
+        (slate,) = await self.client.recommend_batch([query], k=k)
+        return slate
+
+    async def learn(self) -> bool:
+        """Asks what the served model takes; True if that is not what was known."""
+        before = self.abilities
+        try:
+            self.abilities = Abilities.of(await self.client.metadata())
+        except ServingError as error:
+            log.warning("The model server does not tell its signatures: %s", error.code)
+        return self.abilities != before
 
     async def similar(self, item_id: str, k: int) -> list[ScoredItem]:
         """What recall finds for somebody whose history is this one item.
@@ -92,6 +110,9 @@ class Model:
         try:
             states = await self.client.status()
             self.version = max((v.version for v in states if v.state == "AVAILABLE"), default=0)
+            if self.version and self.version != self._abilities_of:
+                await self.learn()
+                self._abilities_of = self.version
             if self.version and self.version != self.popular.version:
                 self.popular.remember(await self.client.recommend(k=self._k))
                 self._learned(self.popular.items)

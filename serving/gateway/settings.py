@@ -64,6 +64,9 @@ class GatewaySettings(_Strict):
     model: ModelSettings = ModelSettings()
     limits: LimitSettings = LimitSettings()
     jwt: JwtSettings | None = None
+    session: float = Field(
+        1_800.0, gt=0, description="seconds that likes and impressions of no named session count"
+    )
     snapshot: Path | None = Field(
         None, description="what training looked like, for drift: `tfrec gateway snapshot`"
     )

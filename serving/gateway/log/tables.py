@@ -30,9 +30,15 @@ IMPRESSIONS = pa.schema(
         "history": pa.list_(pa.string()),
         "exclude": pa.list_(pa.string()),
         "allow_category": pa.list_(pa.string()),
+        "liked": pa.list_(pa.string()),
+        "disliked": pa.list_(pa.string()),
+        "shown": pa.list_(pa.string()),
+        "exploration": pa.float64(),  # 0: the list follows from the row
         "has_text": pa.bool_(),  # the text itself may name people
         "item_id": pa.list_(pa.string()),
         "score": pa.list_(pa.float64()),
-        "propensity": pa.list_(pa.float64()),  # probability of this item at this place, given the row
+        "propensity": pa.list_(
+            pa.float64()
+        ),  # of this item at this place, given the row and the items before
     }
 )

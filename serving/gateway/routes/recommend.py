@@ -2,16 +2,16 @@
 
 import time
 import uuid
-from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from fastapi import APIRouter, HTTPException, Request
 
-from serving.client import InvalidRequestError, Query, Slate
+from serving.client import Certified, InvalidRequestError, Query, Slate
 from serving.feature_store import StoreError, UserFeatures, features_of
 from serving.gateway.bodies import RecommendAnswer, RecommendBody, RecommendedItem
 from serving.gateway.limits import check_recommend
 from serving.gateway.model import ModelUnavailableError
+from serving.gateway.queries import UnknownWishError, make_query
 from serving.gateway.routes.dependencies import Reader, ServicesNow, pseudonym_for
 from serving.gateway.services import Services
 
@@ -27,21 +27,27 @@ async def recommend(
     user = pseudonym_for(request, services, caller, body.user_id)
     with services.metrics.stage("memory"):
         features = await _remembered(services, user, body.session)
-    query = _query(body, features, services.settings.limits.history)
     with services.metrics.stage("model"):
-        slate, fallback = await _answered(services, query, body.k)
+        query, slate, fallback = await _answered(services, body, features)
     answer = RecommendAnswer(
         slate_id=uuid.uuid4().hex,
         model_version=slate.version,
         fallback=fallback,
         history_from=_source(body, query),
         items=[
-            RecommendedItem(item_id=item.item_id, score=item.score, reason=item.reason, propensity=1.0)
+            RecommendedItem(
+                item_id=item.item_id,
+                score=item.score,
+                reason=item.reason,
+                propensity=item.propensity if isinstance(item, Certified) else 1.0,
+            )
             for item in slate
         ],
     )
     with services.metrics.stage("log"):
-        services.impressions.append(_row(answer, body, query, user, caller.name))
+        exploration = 0.0 if fallback else services.model.abilities.exploration_of(query)
+        row = _row(answer, body, query, user)
+        services.impressions.append({**row, "caller": caller.name, "exploration": exploration})
         services.metrics.served(query.history, slate, by_model=fallback is None)
     return answer
 
@@ -49,40 +55,42 @@ async def recommend(
 async def _remembered(services: Services, user: str, session: str) -> UserFeatures:
     if not user:
         return UserFeatures()
+    since = 0.0 if session else time.time() - services.settings.session
     try:
-        return features_of(await services.store.events(user), session=session)
+        return features_of(await services.store.events(user), session=session, since=since)
     except StoreError:  # a list without memory is better than none
         services.metrics.store_errors.inc()
         return UserFeatures()
 
 
-def _query(body: RecommendBody, features: UserFeatures, longest: int) -> Query:
-    history: Sequence[str] = features.history[-longest:] if body.history is None else body.history
-    return Query(
-        user_id=body.user_id,
-        history=history,
-        query_text=body.query_text,
-        exclude=[*body.exclude, *(item for item in features.disliked if item not in body.exclude)],
-        allow_category=body.allow_category,
-        diversity=body.diversity,
-        context=body.context,
-    )
-
-
-async def _answered(services: Services, query: Query, k: int) -> tuple[Slate, str | None]:
-    """The model's list, or popular items and the reason for them."""
+async def _answered(
+    services: Services, body: RecommendBody, features: UserFeatures
+) -> tuple[Query, Slate[Any], str | None]:
+    """What the model was asked, its list, or popular items and the reason for them."""
+    model = services.model
     try:
-        return await services.model.recommend(query, k), None
+        query = make_query(body, features, model.abilities, longest=services.settings.limits.history)
+    except UnknownWishError as error:
+        raise HTTPException(422, str(error)) from None
+    try:
+        return query, await model.recommend(query, body.k), None
     except (InvalidRequestError, ValueError) as error:
+        if isinstance(error, InvalidRequestError) and await model.learn():
+            return await _answered(services, body, features)  # another version, which takes other inputs
         raise HTTPException(422, f"The model refuses this request. {error}") from None
     except ModelUnavailableError as error:
-        services.metrics.fallbacks.labels(error.cause).inc()
-        if query.allow_category:  # popular items of other categories would break a promise
-            raise _unavailable(services) from None
-        slate = services.model.popular.slate(k, without=[*query.history, *query.exclude])
-        if not slate:
-            raise _unavailable(services) from None
-        return slate, error.cause
+        return query, _stand_in(services, query, body.k, error.cause), error.cause
+
+
+def _stand_in(services: Services, query: Query, k: int, cause: str) -> Slate[Any]:
+    services.metrics.fallbacks.labels(cause).inc()
+    if query.allow_category:  # popular items of other categories would break a promise
+        raise _unavailable(services)
+    without = [*query.history, *query.liked, *query.exclude]
+    slate = services.model.popular.slate(k, without=without)
+    if not slate:
+        raise _unavailable(services)
+    return slate
 
 
 def _unavailable(services: Services) -> HTTPException:
@@ -96,20 +104,20 @@ def _source(body: RecommendBody, query: Query) -> Literal["request", "memory", "
     return "memory" if query.history else "model"
 
 
-def _row(
-    answer: RecommendAnswer, body: RecommendBody, query: Query, user: str, caller: str
-) -> dict[str, object]:
+def _row(answer: RecommendAnswer, body: RecommendBody, query: Query, user: str) -> dict[str, object]:
     return {
         "slate_id": answer.slate_id,
         "user_id": user,
         "timestamp": time.time(),
         "session": body.session,
-        "caller": caller,
         "model_version": answer.model_version,
         "fallback": answer.fallback or "",
         "history": list(query.history),
         "exclude": list(query.exclude),
         "allow_category": body.allow_category,
+        "liked": list(query.liked),
+        "disliked": list(query.disliked),
+        "shown": list(query.shown),
         "has_text": bool(body.query_text),
         "item_id": [item.item_id for item in answer.items],
         "score": [item.score for item in answer.items],

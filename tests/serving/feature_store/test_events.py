@@ -37,6 +37,20 @@ def test_shown_is_of_this_session_and_without_what_was_interacted_with():
     assert features_of([*before, *now], session="yesterday").shown == ("old",)
 
 
+def test_likes_and_impressions_are_of_the_visit_but_a_dislike_lasts():
+    before = events("like a", "dislike b", session="yesterday")
+    now = events("like c", "like d", "dislike d", "impression e", session="now")
+    found = features_of([*before, *now], session="now")
+    assert (found.liked, set(found.disliked), found.shown) == (("c",), {"b", "d"}, ("e",))
+    assert features_of([*before, *now], session="yesterday").liked == ("a",)
+
+
+def test_without_a_session_only_what_is_new_steers():
+    steps = events("like a", "impression b", "like c", "impression d")
+    found = features_of(steps, since=2.0)
+    assert (found.history, found.liked, found.shown) == (("a", "c"), ("c",), ("d",))
+
+
 @given(
     st.lists(st.builds(Event, st.sampled_from(KINDS), st.sampled_from("abcd"), st.floats(0, 9), st.just("s")))
 )

@@ -1,8 +1,13 @@
 """A gateway as its users see it: lists, events, similar items, health."""
 
-import pytest
+from dataclasses import replace
 
-from serving.client import codec
+import pyarrow.parquet as pq
+import pytest
+from fastapi.testclient import TestClient
+
+from serving.client import FakeTransport, codec
+from serving.gateway import create_app
 from tests.serving.gateway.conftest import item_ids, post
 
 
@@ -62,6 +67,61 @@ def test_a_disliked_item_does_not_come_back_and_makes_no_taste(gateway, fake):
         assert item_ids(recommend(http, exclude=["i2"])) == ["i3", "i4", "i5"]
     assert sent(fake)["history"] == ["", "i1"]
     assert sent(fake)["exclude"] == ["", "i2", "i0"]
+
+
+def test_the_session_reaches_the_model(gateway, fake):
+    def event(kind, item, session="s"):
+        return {"user_id": "u", "kind": kind, "item_id": item, "session": session}
+
+    with gateway() as http:
+        post(http, event("like", "i9", "earlier"), event("impression", "i8", "earlier"))
+        post(http, event("impression", "i0"), event("impression", "i1"), event("like", "i1"))
+        post(http, event("dislike", "i2"))
+        recommend(http, session="s", fairness=0.5, language="zh")
+        assert [sent(fake)[name] for name in ("history", "liked", "disliked", "shown")] == [
+            ["", "i9"],
+            ["", "i1"],
+            ["", "i2"],
+            ["", "i0"],
+        ]
+        assert (sent(fake)["fairness"], sent(fake)["language"]) == (0.5, b"zh")
+
+
+def test_an_older_export_is_still_served(gateway, fake):
+    fake.session = False
+    with gateway() as http:
+        post(http, ("u", "like", "i0"), ("u", "impression", "i3"), ("u", "dislike", "i1"))
+        assert item_ids(recommend(http)) == ["i2", "i3", "i4"]
+        assert recommend(http, fairness=0.5).json()["detail"] == "The served model does not take: fairness."
+
+
+def test_a_rollback_to_an_older_export_is_noticed_at_the_first_refusal(gateway, fake):
+    with gateway(model={"watch": 60.0}) as http:
+        post(http, ("u", "like", "i0"))
+        fake.session, fake.version = False, 2
+        assert item_ids(recommend(http)) == ["i1", "i2", "i3"]
+
+
+class Explorer(FakeTransport):
+    """Says of each place that it was drawn with probability 1 / place."""
+
+    def _certify(self, inputs):
+        told = super()._certify(inputs)
+        told["propensity"] = told["score"]
+        return told
+
+
+@pytest.mark.parametrize("asked", [0.5, None, 0.0])
+def test_what_was_drawn_is_logged_with_its_probability(settings, asked):
+    app = create_app(settings(), transport=Explorer(["a", "b", "c"]).asynchronous())
+    with TestClient(app) as http:
+        app.state.services.model.abilities = replace(app.state.services.model.abilities, exploration=0.25)
+        answer = recommend(http, exploration=asked).json()
+    (row,) = pq.read_table(settings().folder / "impressions").to_pylist()
+    strength = 0.25 if asked is None else asked
+    expected = pytest.approx([1 / 1, 1 / 2, 1 / 3] if strength else [1.0, 1.0, 1.0])
+    assert [item["propensity"] for item in answer["items"]] == expected
+    assert (row["propensity"], row["exploration"]) == (expected, strength)
 
 
 def test_a_history_in_the_request_stands_for_what_is_remembered(gateway, fake):
