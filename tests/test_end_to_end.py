@@ -1,6 +1,7 @@
 """The tiny world from its tables to an answer over gRPC: Python, SavedModel and client say the same."""
 
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,20 @@ def test_a_batch_of_one_client(world_client: Client, world_funnel: Funnel):
     ]
     for request, received in zip(requests, world_client.recommend_batch(queries, k=8), strict=True):
         check_same(received, world_funnel.recommend(**{**request, "k": 8}))
+
+
+def test_a_certificate_ends_where_the_slate_stands(world_client: Client):
+    request = {**NOBODY, "history": SHORT, "diversity": 1.0, "k": 4}
+    slate = world_client.certify(**request)
+    check_same(slate, world_client.recommend(**request))
+    assert [one.steps[-1].position for one in slate] == [1, 2, 3, 4]
+    assert any("diversity" in one.moved_by for one in slate)
+    for one in slate:
+        moves = {step.name for before, step in pairwise(one.steps) if step.position != before.position}
+        assert set(one.moved_by) == moves
+    assert [one.propensity for one in slate] == [1.0] * 4
+    drawn = world_client.certify(**request, exploration=0.5)
+    assert all(0 < one.propensity < 1 for one in drawn)
 
 
 def test_everybody_gets_their_next_item(world_client: Client):

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import tensorflow as tf
 
 from tfrec.config import Config
 from tfrec.data.dataset import Dataset
@@ -21,6 +20,7 @@ from tfrec.data.lexical import LexicalSpace
 from tfrec.data.moments import Moments, held_out, held_out_moments
 from tfrec.data.splits import Targets, hidden_items, split
 from tfrec.data.user_side import NOTHING_MORE, UserSide, learn_user_side
+from tfrec.determinism import deterministic_ops
 from tfrec.language import load_encoder, tune_language
 from tfrec.ranking.fit import build_pair_features, fit_ranker
 from tfrec.ranking.lists import TrainingLists, make_lists
@@ -51,8 +51,11 @@ def train(dataset: Dataset, config: Config, out: str | Path) -> Run:
         EncoderNotFound: the language model cannot be had.
     """
     run = Run.start(out, dataset, config)
-    if config.deterministic:
-        tf.config.experimental.enable_op_determinism()
+    with deterministic_ops(config.deterministic):
+        return _train(run, dataset, config)
+
+
+def _train(run: Run, dataset: Dataset, config: Config) -> Run:
     whole = histories(dataset, config.data.repeats)
     parts = split(whole, config.data.split)
     hidden = hidden_items(len(dataset.item_ids), config.data.hide_items, config.seed)

@@ -1,11 +1,7 @@
 """Rules in the graph: by hand, and over random books that no slate may break."""
 
-import time
-from collections.abc import Iterator
-
 import numpy as np
 import pandas as pd
-import pytest
 import tensorflow as tf
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -24,14 +20,6 @@ TABLE = np.zeros((9, 2), np.int32)
 for row, values in enumerate(KINDS, 1):
     for slot, value in enumerate(values.split("|")):
         TABLE[row, slot] = IDS[value]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def clock() -> Iterator[None]:
-    """Python's, since TensorFlow's refuses once another test has asked for deterministic ops in this process."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tf, "timestamp", lambda: tf.constant(time.time(), tf.float64))
-        yield
 
 
 def rules(*lines: str) -> Rules:
