@@ -26,6 +26,7 @@ from typing import Any
 import grpc
 
 from benchmarks.machine import describe_machine
+from benchmarks.process import processor_seconds
 from serving import wire
 from serving.client import FakeTransport
 
@@ -163,12 +164,6 @@ def percentiles(times: list[float]) -> dict[str, float]:
     """p50, p99 and the longest."""
     cuts = statistics.quantiles(times, n=100)
     return {"p50_ms": round(cuts[49], 2), "p99_ms": round(cuts[98], 2), "max_ms": round(max(times), 2)}
-
-
-def processor_seconds(pid: int) -> float:
-    """What a process has used so far; other programs on the machine do not lengthen it."""
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 async def measure(port: int, key: str, gateway: int, rate: float, seconds: float) -> dict[str, Any]:

@@ -8,38 +8,15 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from benchmarks.odd_requests import METHODS, VERBS, predict_messages, rest_bodies
 from serving import wire
 from serving.model_server.rest.routes import HTTP_CODES
 
 CODES = {"INVALID_ARGUMENT", "FAILED_PRECONDITION", "NOT_FOUND", "UNIMPLEMENTED"}
-SIGNATURES = ["", "optional", "product", "classify", "regress", "raw", "total", "nope"]
+SIGNATURES = dict.fromkeys(
+    ("optional", "product", "classify", "regress", "raw", "total"), ("x", "words", "u", "k", "s")
+)
 fuzz = settings(deadline=None, max_examples=120, suppress_health_check=list(HealthCheck))
-
-tensors = st.builds(
-    lambda dtype, dims, content, floats, strings, ints: wire.TensorProto(
-        dtype=dtype,
-        tensor_shape={"dim": [{"size": size} for size in dims]},
-        tensor_content=content,
-        float_val=floats,
-        string_val=strings,
-        int_val=ints,
-    ),
-    st.integers(0, 25),
-    st.lists(st.sampled_from([-1, 0, 1, 2, 3, 1 << 40]), max_size=3),
-    st.binary(max_size=12) | st.just(b""),
-    st.lists(st.floats(width=32), max_size=4),
-    st.lists(st.binary(max_size=4), max_size=4),
-    st.lists(st.integers(-(2**31), 2**31 - 1), max_size=4),
-)
-requests = st.builds(
-    lambda name, signature, inputs, wanted: wire.PredictRequest(
-        model_spec={"name": name, "signature_name": signature}, inputs=inputs, output_filter=wanted
-    ).SerializeToString(),
-    st.sampled_from(["toy", "", "nope"]) | st.just("toy"),
-    st.sampled_from(SIGNATURES),
-    st.dictionaries(st.sampled_from(["x", "words", "u", "k", "s", "inputs"]), tensors, max_size=3),
-    st.lists(st.sampled_from(["y", "sum", "zz"]), max_size=2),
-)
 
 
 @pytest.fixture(scope="module")
@@ -58,39 +35,20 @@ def raw(server):
 
 
 @fuzz
-@given(requests)
+@given(predict_messages("toy", SIGNATURES))
 def test_odd_requests_over_grpc(raw, body):
     assert raw("PredictionService/Predict", body) in {"OK", *CODES}
 
 
 @fuzz
-@given(
-    st.sampled_from(["Predict", "Classify", "Regress", "MultiInference", "GetModelMetadata"]),
-    st.binary(max_size=60),
-)
+@given(st.sampled_from(METHODS), st.binary(max_size=60))
 def test_bytes_that_may_be_no_message(raw, method, body):
     code = raw(f"PredictionService/{method}", body)
     assert code in {*CODES, "INTERNAL"}  # gRPC itself says INTERNAL when a message cannot be parsed
 
 
-values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(["x", "words", "b64"]), inner, max_size=2)
-    ),
-    max_leaves=8,
-)
-bodies = st.builds(
-    lambda signature, key, value: json.dumps({"signature_name": signature, key: value}).encode(),
-    st.sampled_from(SIGNATURES),
-    st.sampled_from(["instances", "inputs", "examples"]),
-    values,
-)
-
-
 @fuzz
-@given(st.sampled_from(["predict", "classify", "regress"]), bodies | st.binary(max_size=40))
+@given(st.sampled_from(VERBS), rest_bodies(SIGNATURES))
 @example("predict", b'{"instances": ' + b"[" * 5000)
 @example("predict", b'{"signature_name": "product", "inputs": [[1e999, 1, 1]]}')
 @example("predict", b'{"signature_name": "raw", "instances": ["\\ud800"]}')
