@@ -28,7 +28,7 @@ from benchmarks.machine import describe_machine
 from benchmarks.peers.environment import DEFAULT_HOME, ask, peer_python
 from benchmarks.peers.vectors import Vectors
 from tfrec.config import Config, load_config
-from tfrec.data.dataset import load_dataset
+from tfrec.data.dataset import Dataset, load_dataset
 from tfrec.data.histories import histories
 from tfrec.data.item_content import ItemContent
 from tfrec.data.splits import Split, split
@@ -77,7 +77,11 @@ class Task(NamedTuple):
 
 def load_task(source: str, config: Config) -> tuple[Task, dict[str, Any]]:
     """The task of a dataset, and the facts that say which data it was."""
-    dataset = load_dataset(source)
+    return task_of(load_dataset(source), config)
+
+
+def task_of(dataset: Dataset, config: Config) -> tuple[Task, dict[str, Any]]:
+    """As `load_task`, of a dataset in memory."""
     whole = histories(dataset)
     content, _, side = read(dataset, whole, untuned_encoder(config), config)
     facts = {"name": dataset.name, "fingerprint": dataset.fingerprint(), "split": "last-out"}

@@ -29,6 +29,24 @@ class DataConfig(_Stage):
     hide_items: float = Field(
         0.0, ge=0, lt=1, description="share of the catalogue hidden from training (cold start)"
     )
+    event_weights: dict[str, float] = Field(
+        {}, description="what each kind of `event` is worth, as {view: 1, purchase: 5}; empty = all the same"
+    )
+    ratings: Literal["global", "user"] | None = Field(
+        None,
+        description="whether interactions are graded by their `rating`, clipped at everybody's quantiles or the user's",
+    )
+    winsorise: float = Field(0.05, ge=0, lt=0.5, description="share of the ratings clipped at each end")
+    abnormal: float = Field(
+        1.0, ge=0, le=1, description="how much is learned from users who stand out as bots do; 1 = as of all"
+    )
+
+    @field_validator("event_weights")
+    @classmethod
+    def _some_event_counts(cls, weights: dict[str, float]) -> dict[str, float]:
+        if any(weight < 0 for weight in weights.values()) or (weights and not any(weights.values())):
+            raise ValueError("weights are at least 0, and one of them is more")
+        return weights
 
 
 class TextConfig(_Stage):
@@ -231,7 +249,7 @@ class RankingConfig(_Stage):
         return inputs
 
 
-StepName = Literal["feedback", "debias", "calibration", "diversity", "fairness", "exploration"]
+StepName = Literal["slate_model", "feedback", "debias", "calibration", "diversity", "fairness", "exploration"]
 STEPS: tuple[StepName, ...] = get_args(StepName)
 
 
@@ -240,6 +258,13 @@ class RerankingConfig(_Stage):
 
     order: list[StepName] = Field(
         list(STEPS), description="of the steps, each at most once; rules come after all of them"
+    )
+    slate_model: bool = Field(
+        True, description="whether a transformer over the whole slate corrects the order of ranking, where it can"
+    )
+    slate: int = Field(50, ge=2, description="how many candidates, the first of ranking's, the slate model reads")
+    distillation: float = Field(
+        0.5, ge=0, le=1, description="what a teacher's scores weigh in its loss, where there is a teacher"
     )
     diversity: float = Field(
         0.0, ge=0, le=1, description="strength of diversity where a request does not say"

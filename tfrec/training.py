@@ -20,12 +20,16 @@ from tfrec.data.lexical import LexicalSpace
 from tfrec.data.moments import Moments, held_out, held_out_moments
 from tfrec.data.splits import Targets, hidden_items, split
 from tfrec.data.user_side import NOTHING_MORE, UserSide, learn_user_side
+from tfrec.data.worth import Worth, learn_worth
 from tfrec.determinism import deterministic_ops
 from tfrec.language import load_encoder, tune_language
 from tfrec.ranking.fit import build_pair_features, fit_ranker
 from tfrec.ranking.lists import TrainingLists, make_lists
 from tfrec.ranking.newcomers import lists_with_newcomers
 from tfrec.ranking.ranker import Ranker
+from tfrec.reranking.slate_fit import fit_slate_model
+from tfrec.reranking.slate_model import SlateModel, SlateVectors
+from tfrec.reranking.slates import Slates, ranked_slates
 from tfrec.retrieval.fit import catch_up, fit_retrieval
 from tfrec.retrieval.gains import fit_gains
 from tfrec.retrieval.retriever import Retriever
@@ -69,7 +73,9 @@ def _train(run: Run, dataset: Dataset, config: Config) -> Run:
             log.info("fit for %s, into %s", name, run.folder / name)
             started = time.perf_counter()
             epochs = run.epochs("valid") if name == "test" else None
-            stages = fit(run.past(name), content, config, hidden=hidden, epochs=epochs, side=side)
+            past = run.past(name)
+            worth = learn_worth(dataset, whole, past, config.data)
+            stages = fit(past, content, config, hidden=hidden, epochs=epochs, side=side, worth=worth)
             run.save_stages(name, stages, seconds=time.perf_counter() - started)
     return run.finish()
 
@@ -104,6 +110,7 @@ def fit(
     hidden: np.ndarray | None = None,
     epochs: int | None = None,
     side: UserSide = NOTHING_MORE,
+    worth: Worth | None = None,
 ) -> Stages:
     """One fit of recall and ranking, forward in time.
 
@@ -114,12 +121,14 @@ def fit(
         hidden: bool `[items]`, items whose interactions no model may see.
         epochs: of recall on the past; None = as many as are best for what came next.
         side: what is known of users and moments.
+        worth: what interactions are worth; None = all the same.
     """
-    recalled = learn_recall(past, content, config, hidden=hidden, epochs=epochs, side=side)
-    ranker = _fit_ranking(recalled, content, config, side)
-    catch_up(recalled.two_tower, recalled.known, config.retrieval, seed=config.seed, side=side)
+    recalled = learn_recall(past, content, config, hidden=hidden, epochs=epochs, side=side, worth=worth)
+    ranker, slates = _fit_ranking(recalled, content, config, side)
+    slate_model = _fit_slate_model(recalled, ranker, slates, config)
+    learn_newest(recalled, config, side)
     ranker.set_new(recalled.two_tower.candidate.warm)
-    return Stages(recalled.two_tower, ranker, recalled.epochs)
+    return Stages(recalled.two_tower, ranker, recalled.epochs, slate_model, slates)
 
 
 class Recalled(NamedTuple):
@@ -130,6 +139,7 @@ class Recalled(NamedTuple):
         earlier, known: the histories without what was held out, and with it.
         moments: the held-out ones that the gains were fitted on; what ranking learns from.
         epochs: it was trained for.
+        worth: what interactions are worth; None = all the same.
     """
 
     two_tower: TwoTower
@@ -137,6 +147,7 @@ class Recalled(NamedTuple):
     known: Histories
     moments: Moments
     epochs: int
+    worth: Worth | None = None
 
 
 def learn_recall(
@@ -147,19 +158,33 @@ def learn_recall(
     hidden: np.ndarray | None = None,
     epochs: int | None = None,
     side: UserSide = NOTHING_MORE,
+    worth: Worth | None = None,
 ) -> Recalled:
     """The first step of `fit`, whose arguments these are: the towers, then the gains of the experts."""
     known = past if hidden is None else past.without(hidden)
     earlier = known.head(known.lengths - held_out(known))
     valid = None if epochs else _next_items(earlier, known)
     two_tower, epochs = fit_retrieval(
-        earlier, content, config.retrieval, seed=config.seed, valid=valid, epochs=epochs, side=side
+        earlier,
+        content,
+        config.retrieval,
+        seed=config.seed,
+        valid=valid,
+        epochs=epochs,
+        side=side,
+        weight=None if worth is None else worth.product,
     )
     moments = held_out_moments(known, config.ranking.lists, config.seed)
     mask_seen = config.data.repeats == "first"
     boost = config.retrieval.new_item_boost
     fit_gains(two_tower, known, moments, mask_seen=mask_seen, boost=boost, seed=config.seed, side=side)
-    return Recalled(two_tower, earlier, known, moments, epochs)
+    return Recalled(two_tower, earlier, known, moments, epochs, worth)
+
+
+def learn_newest(recalled: Recalled, config: Config, side: UserSide = NOTHING_MORE) -> None:
+    """The last step of `fit`: recall catches up with the moments that it was asked at."""
+    weight = None if recalled.worth is None else recalled.worth.product
+    catch_up(recalled.two_tower, recalled.known, config.retrieval, seed=config.seed, side=side, weight=weight)
 
 
 def _next_items(earlier: Histories, known: Histories) -> Targets:
@@ -177,14 +202,17 @@ def learning_lists(
     Returns:
         lists; and the tables of vectors that their candidates are rows of, the catalogue first, then new items.
     """
-    two_tower, earlier, known, moments, _ = recalled
+    two_tower, earlier, known, moments, _, worth = recalled
     retriever, ranking = Retriever(two_tower), config.ranking
+    if worth is not None and not ranking.loss.startswith("pointwise"):
+        worth = worth.of_order()
     kept: Any = {"neighbours_kept": ranking.neighbours, "groups": ranking.groups}
     asked: Any = {
         "candidates": ranking.candidates,
         "length": config.retrieval.length,
         "mask_seen": config.data.repeats == "first",
         "side": side,
+        "worth": worth,
     }
     features = build_pair_features(earlier, content, retriever, **kept)
     lists = make_lists(retriever, features, known, moments, **asked)
@@ -207,8 +235,20 @@ def learning_lists(
     return lists.with_more(more), (np.concatenate([vectors, new]), np.concatenate([space, space]))
 
 
-def _fit_ranking(recalled: Recalled, content: ItemContent, config: Config, side: UserSide) -> Ranker:
-    """The ranker of the catalogue."""
+def _fit_ranking(
+    recalled: Recalled, content: ItemContent, config: Config, side: UserSide
+) -> tuple[Ranker, Slates]:
+    """The ranker of the catalogue, and the slates that it makes of its lists."""
     lists, tables = learning_lists(recalled, content, config, side)
     ranker = fit_ranker(lists, tables, config.ranking, seed=config.seed)
-    return ranker.with_tables(*(table[: len(content.table)] for table in tables))
+    ranker = ranker.with_tables(*(table[: len(content.table)] for table in tables))
+    user = recalled.moments.user
+    slates = ranked_slates(ranker, lists.take(np.arange(len(user))), user, n=config.reranking.slate)
+    return ranker, slates
+
+
+def _fit_slate_model(recalled: Recalled, ranker: Ranker, slates: Slates, config: Config) -> SlateModel | None:
+    if not config.reranking.slate_model or "slate_model" not in config.reranking.order:
+        return None
+    vectors = SlateVectors(ranker.vectors.numpy(), recalled.two_tower.blend.content.numpy())
+    return fit_slate_model(slates, vectors, config.reranking, seed=config.seed)

@@ -51,7 +51,7 @@ class Calls:
     def undo(self, name: str) -> None:
         self.patch.setattr(training, name, self.parts[name])
 
-    def fit_retrieval(self, past, content, config, *, seed, valid, epochs, side):
+    def fit_retrieval(self, past, content, config, *, seed, valid, epochs, side, weight):
         self.learned, self.valid, self.epochs = past, valid, epochs
         return self.model, epochs or 4
 
@@ -62,7 +62,7 @@ class Calls:
         self.earlier, self.ranked = recalled.earlier, recalled.known
         return MagicMock()
 
-    def catch_up(self, two_tower, known, config, *, seed, side):
+    def catch_up(self, two_tower, known, config, *, seed, side, weight):
         self.caught_up = known
 
 
@@ -115,7 +115,7 @@ def test_hidden_items_are_in_no_history(calls, past):
 def test_hiding_is_asked_for_in_the_settings(tmp_path, monkeypatch, world):
     seen = []
 
-    def stop(past, content, config, *, hidden, epochs, side):
+    def stop(past, content, config, *, hidden, epochs, side, worth):
         seen.append(hidden)
         raise KeyboardInterrupt
 
@@ -163,7 +163,7 @@ def test_histories_too_short_to_learn_from(tmp_path):
 def untrained(monkeypatch) -> None:
     """Models as they are before training: here only what is around them is asked."""
 
-    def fit(past, content, config, *, hidden, epochs, side) -> Stages:
+    def fit(past, content, config, *, hidden, epochs, side, worth) -> Stages:
         two_tower = build_two_tower(past, content, config.retrieval)
         return Stages(two_tower, Ranker(len(content.table), config.retrieval.dim, len(NAMES)), epochs or 1)
 

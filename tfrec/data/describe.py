@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
+from tfrec.data.abnormal_users import describe_abnormal
 from tfrec.data.dataset import Dataset
 from tfrec.data.histories import histories
 from tfrec.data.item_text import count_words
@@ -15,13 +16,15 @@ PLAUSIBLE = (datetime(1980, 1, 1, tzinfo=UTC).timestamp(), datetime(2100, 1, 1, 
 
 
 def describe(dataset: Dataset) -> str:
-    """Sizes, time span, the role of each column with its reason, and the cleaning report, as plain text."""
+    """Sizes, time span, the role of each column with its reason, abnormal users, the cleaning report: plain text."""
     return "\n".join(
         [
             dataset.name,
             *(f"  {line}" for line in _sizes(dataset)),
             "columns",
             *(f"  {line}" for line in _columns(dataset)),
+            "abnormal users",
+            *(f"  {line}" for line in describe_abnormal(dataset)),
             "cleaning",
             *(f"  {line}" for line in str(dataset.report).splitlines()),
         ]

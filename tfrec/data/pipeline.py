@@ -24,6 +24,7 @@ def next_item_batches(
     *,
     start: bool = False,
     context: ItemContent | None = None,
+    weight: np.ndarray | None = None,
 ) -> tf.data.Dataset:
     """Batches of `({"history": rows, "user": rows}, next rows)`, each int32 `[batch, longest]` and `[batch]` for users.
 
@@ -39,6 +40,8 @@ def next_item_batches(
             and begin with it (0 in windows that begin later).
         context: of the interactions; its rows for the next events are a further input `"context"`, a `Context` of
             `[batch, next rows, …]`.
+        weight: float32 `[interactions + 1]`, by rows of the interactions table + 1, what the loss of an event counts;
+            its values for the next events are a third part of the batches, the sample weights.
 
     Raises:
         DatasetError: when no user has two events, so that there is no step to learn.
@@ -54,14 +57,14 @@ def next_item_batches(
     batches = [max(1, events // size) for size in (*bounds, length)]
     columns = {"window": windows.rows, "user": windows.user + 1, "size": sizes}
     columns |= {"is_first": windows.is_first} if start else {}
-    columns |= {} if context is None else {"events": windows.events}
+    columns |= {} if context is None and weight is None else {"events": windows.events}
     rows = tf.data.Dataset.from_tensor_slices(columns)
     rows = rows.shuffle(len(sizes), seed=seed, reshuffle_each_iteration=True)
     rows = rows.map(_without_padding)
     rows = rows.bucket_by_sequence_length(
         lambda row: tf.shape(row["window"])[0] - 1, [b + 1 for b in bounds], batches
     )
-    return rows.map(_example(start, context)).prefetch(4)
+    return rows.map(_example(start, context, weight)).prefetch(4)
 
 
 def _without_padding(row: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
@@ -70,20 +73,22 @@ def _without_padding(row: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
 
 
 def _example(
-    start: bool, context: ItemContent | None
-) -> Callable[[dict[str, tf.Tensor]], tuple[dict[str, Any], tf.Tensor]]:
-    """Splits batches of windows in inputs and answers, and looks up the context of the answers."""
+    start: bool, context: ItemContent | None, weight: np.ndarray | None
+) -> Callable[[dict[str, tf.Tensor]], tuple[Any, ...]]:
+    """Splits batches of windows in inputs and answers, and looks up the context and the weight of the answers."""
     tables = None if context is None else (tf.constant(context.table), tf.constant(context.category))
 
-    def example(row: dict[str, tf.Tensor]) -> tuple[dict[str, Any], tf.Tensor]:
+    def example(row: dict[str, tf.Tensor]) -> tuple[Any, ...]:
         window, following = row["window"], row["window"][:, 1:]
         if start:
             first = tf.where(row["is_first"][:, None], window[:, :1], 0)
             following = tf.concat([first, following], 1)
         inputs: dict[str, Any] = {"history": window[:, :-1], "user": row["user"]}
+        if "events" not in row:
+            return inputs, following
+        events = row["events"] if start else row["events"][:, 1:]
         if tables is not None:
-            events = row["events"] if start else row["events"][:, 1:]
             inputs["context"] = Context(*(tf.gather(table, events) for table in tables))
-        return inputs, following
+        return (inputs, following) if weight is None else (inputs, following, tf.gather(weight, events))
 
     return example

@@ -159,10 +159,11 @@ def _dataset(lists: TrainingLists, chosen: np.ndarray, batch: int, seed: int) ->
     inputs, labels = lists.inputs, lists.labels
     order = tf.data.Dataset.from_tensor_slices(chosen).shuffle(max(1, len(chosen)), seed=seed).batch(batch)
     columns = {name: tf.constant(values) for name, values in inputs.items()}
-    answers = tf.constant(labels)
+    answers, weight = tf.constant(labels), tf.constant(lists.weight)
     return order.map(
         lambda places: (
             {name: tf.gather(column, places) for name, column in columns.items()},
             tf.gather(answers, places),
+            tf.gather(weight, places),
         )
     ).prefetch(2)

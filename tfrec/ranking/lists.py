@@ -8,6 +8,7 @@ import tensorflow as tf
 from tfrec.data.histories import Histories
 from tfrec.data.moments import Moments, history_rows
 from tfrec.data.user_side import NOTHING_MORE, Context, UserSide
+from tfrec.data.worth import Worth
 from tfrec.ranking.features import PairFeatures
 from tfrec.retrieval.interests import largest
 from tfrec.retrieval.lookup import compact
@@ -24,11 +25,18 @@ class TrainingLists:
     Args:
         inputs: `features` float32 `[lists, list, features]`, `candidates` int32 `[lists, list]`, `history` int32
             `[lists, length]`.
-        labels: float32 `[lists, list]`, 1 for the item that came next, negative where the list is shorter.
+        labels: float32 `[lists, list]`, above 0 for the item that came next (1, or its grade), negative where the list
+            is shorter.
+        weight: float32 `[lists]`, what the loss of each counts; by default 1.
     """
 
     inputs: dict[str, np.ndarray]
     labels: np.ndarray
+    weight: np.ndarray = None  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        if self.weight is None:
+            object.__setattr__(self, "weight", np.ones(len(self.labels), np.float32))
 
     @property
     def answered(self) -> np.ndarray:
@@ -37,12 +45,16 @@ class TrainingLists:
 
     def take(self, chosen: np.ndarray) -> "TrainingLists":
         """Some of them, by number or bool `[lists]`."""
-        return TrainingLists({name: v[chosen] for name, v in self.inputs.items()}, self.labels[chosen])
+        inputs = {name: values[chosen] for name, values in self.inputs.items()}
+        return TrainingLists(inputs, self.labels[chosen], self.weight[chosen])
 
     def with_more(self, more: "TrainingLists") -> "TrainingLists":
         """These and more lists of the same sizes."""
         inputs = {name: np.concatenate([values, more.inputs[name]]) for name, values in self.inputs.items()}
-        return TrainingLists(inputs, np.concatenate([self.labels, more.labels]))
+        labels, weight = (
+            np.concatenate([getattr(lists, name) for lists in (self, more)]) for name in ("labels", "weight")
+        )
+        return TrainingLists(inputs, labels, weight)
 
 
 def make_lists(
@@ -56,6 +68,7 @@ def make_lists(
     mask_seen: bool = True,
     side: UserSide = NOTHING_MORE,
     unknown: np.ndarray | None = None,
+    worth: Worth | None = None,
 ) -> TrainingLists:
     """Asks the retriever at every moment.
 
@@ -68,6 +81,7 @@ def make_lists(
         mask_seen: whether the user's earlier items are left out of the list.
         side: what is known of the moments.
         unknown: bool `[items]`, items that are not read as events, though masked once seen; None = none.
+        worth: grades and weights of what came next; None = all the same.
     """
     unread = tf.constant(
         np.append(False, np.zeros(retriever.items - 1, bool) if unknown is None else unknown)
@@ -90,4 +104,7 @@ def make_lists(
     values, rows, history, answers = (np.concatenate(column) for column in zip(*kept, strict=True))
     labels = np.where(rows == 0, MASKED, rows == answers[:, None]).astype(np.float32)
     inputs = {"features": values, "candidates": rows, "history": history}
-    return TrainingLists(inputs, labels)
+    if worth is None:
+        return TrainingLists(inputs, labels)
+    grade = worth.grade[moments.event + 1][:, None]
+    return TrainingLists(inputs, np.where(labels > 0, grade, labels), worth.weight[moments.event + 1])

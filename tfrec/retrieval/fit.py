@@ -170,6 +170,7 @@ def fit_retrieval(
     seen: Histories | None = None,
     epochs: int | None = None,
     side: UserSide = NOTHING_MORE,
+    weight: np.ndarray | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> tuple[TwoTower, int]:
     """Trains the two towers.
@@ -183,6 +184,7 @@ def fit_retrieval(
         seen: what validation masks, where that is more than `histories`.
         epochs: how many to run, where that is known already.
         side: what is known of users and moments.
+        weight: float32 `[interactions + 1]`, what the loss of each event counts, as of `next_item_batches`.
         callbacks: further ones, such as a progress bar.
 
     Returns:
@@ -190,7 +192,7 @@ def fit_retrieval(
     """
     keras.utils.set_random_seed(seed)
     model = build_two_tower(histories, content, config, side)
-    batches = _batches(histories, config, side, seed)
+    batches = _batches(histories, config, side, seed, weight)
     watch: list[keras.callbacks.Callback] = []
     if valid is not None and len(valid):
         stop = keras.callbacks.EarlyStopping(
@@ -219,6 +221,7 @@ def catch_up(
     *,
     seed: int,
     side: UserSide = NOTHING_MORE,
+    weight: np.ndarray | None = None,
 ) -> None:
     """Lets a trained model learn the newest events too: a few more epochs on longer histories.
 
@@ -229,13 +232,21 @@ def catch_up(
     remember(model, histories)
     if not isinstance(_learning_rate(config, 1), float):  # the schedule has come to its end
         _compile(model, config.learning_rate, config)
-    batches = _batches(histories, config, side, seed + 1)
+    batches = _batches(histories, config, side, seed + 1, weight)
     _fit(model, batches, config.catch_up_epochs, [LoggedEpochs()])
 
 
-def _batches(histories: Histories, config: RetrievalConfig, side: UserSide, seed: int) -> tf.data.Dataset:
+def _batches(
+    histories: Histories, config: RetrievalConfig, side: UserSide, seed: int, weight: np.ndarray | None
+) -> tf.data.Dataset:
     return next_item_batches(
-        histories, config.length, config.batch_events, seed, start=side.knows_more, context=side.context
+        histories,
+        config.length,
+        config.batch_events,
+        seed,
+        start=side.knows_more,
+        context=side.context,
+        weight=weight,
     )
 
 
