@@ -84,6 +84,7 @@ class Funnel:
             hidden=np.pad(run.hidden, (0, content.added)),
             two_tower=stages.two_tower,
             ranker=stages.ranker,
+            slate_model=stages.slate_model,
             encoder=encoder or load_encoder(run),
             config=run.config,
             rules=load_book(run, additions),

@@ -7,7 +7,7 @@ RUN/content.npz         content tables; RUN/profile.npz and RUN/context.npz thos
 RUN/lexical.npz         the space of words that item texts were placed in
 RUN/histories.npz       the split
 RUN/lora.safetensors    what tuning taught the language model, where it helped (or top.…, full.…)
-RUN/valid/, RUN/test/   the stages of the two fits
+RUN/valid/, RUN/test/   the stages of the two fits, and the slates that the slate model learned from
 RUN/evaluation/         written by `tfrec evaluate`
 RUN/added/              items that came after training (`tfrec.additions`)
 RUN/rules.yaml          what the owner decrees (`tfrec.rule_file`)
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 Fit = Literal["valid", "test"]
 WRITING = ".writing-"
+SLATE_MODEL, SLATES = "slate_model.keras", "slates.npz"
 SIDES = ("profile", "context")  # the parts of `UserSide`
 PACKAGES = (
     "tfrec",
@@ -239,6 +240,10 @@ class Run:
         (self.folder / fit).mkdir(exist_ok=True)
         for name, model in (("two_tower", stages.two_tower), ("ranker", stages.ranker)):
             replace_file(self.folder / fit / f"{name}.keras", model.save)
+        if stages.slate_model is not None:
+            replace_file(self.folder / fit / SLATE_MODEL, stages.slate_model.save)
+        if stages.slates is not None:
+            replace_file(self.folder / fit / SLATES, stages.slates.save)
         facts = self.facts()
         facts["fits"][fit] = {"epochs": stages.epochs, "seconds": round(seconds, 1)}
         self._write_facts(facts)
@@ -253,7 +258,9 @@ class Run:
             keras.saving.load_model(self.folder / fit / f"{name}.keras", compile=False)
             for name in ("two_tower", "ranker")
         )
-        return Stages(two_tower, ranker, self.epochs(fit))
+        path = self.folder / fit / SLATE_MODEL
+        slate_model = keras.saving.load_model(path, compile=False) if path.is_file() else None
+        return Stages(two_tower, ranker, self.epochs(fit), slate_model)
 
     def finish(self) -> "Run":
         """Declares the training finished."""

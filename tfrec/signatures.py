@@ -28,6 +28,8 @@ from tfrec.reranking.random_draw import seeds
 from tfrec.reranking.reasons import Evidence, Reasons
 from tfrec.reranking.reranker import make_reranker
 from tfrec.reranking.rules.book import NO_RULES, RuleBook
+from tfrec.reranking.slate_model import SlateModel, SlateVectors
+from tfrec.reranking.slate_step import SlateReading
 from tfrec.retrieval.filters import Categories, Filters
 from tfrec.retrieval.lookup import marked
 from tfrec.retrieval.retriever import Retriever
@@ -55,6 +57,7 @@ class Signatures:
         histories: what the users did; masked, and used where a request brings no history.
         hidden: bool `[items]`, items whose interactions no model has seen; None = there are none.
         two_tower, ranker: trained stages.
+        slate_model: likewise; None = the order of ranking is not corrected.
         encoder: reads free text; None = there is no language model, and free text is ignored.
         config: settings.
         context: how the context of the interactions was made; None = a request tells none.
@@ -77,6 +80,7 @@ class Signatures:
         context: ContentSpec | None = None,
         hidden: np.ndarray | None = None,
         rules: RuleBook = NO_RULES,
+        slate_model: SlateModel | None = None,
     ) -> None:
         self.config, self.encoder, self.added = config, encoder, content.added
         retriever, kept = Retriever(two_tower, added=content.added), config.ranking.neighbours
@@ -85,6 +89,7 @@ class Signatures:
             known, content, retriever, neighbours_kept=kept, groups=config.ranking.groups
         )
         vectors = likeness(features)
+        read = SlateVectors(ranker.vectors.value, features.tables["content"].value)
         reranker = make_reranker(
             config.reranking,
             vectors=vectors,
@@ -92,6 +97,9 @@ class Signatures:
             content=content,
             column=schema.category_column,
             book=rules,
+            learned={}
+            if slate_model is None
+            else {"slate_model": SlateReading(slate_model, read, config.reranking.slate)},
         )
         recall = make_recall(retriever, features, known, config)
         self.slate = SlateMaker(recall, features, ranker, reranker, config)

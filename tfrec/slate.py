@@ -9,7 +9,7 @@ from tfrec.ranking.features import PairFeatures
 from tfrec.ranking.ranker import Ranker
 from tfrec.recall import ExactRecall, Parts, Recall
 from tfrec.request import Request
-from tfrec.reranking.draft import Draft, Wishes
+from tfrec.reranking.draft import Draft, Relevance, Wishes
 from tfrec.reranking.reranker import Reranker
 from tfrec.retrieval.filters import Filters
 from tfrec.retrieval.index import LOWEST, Answer, Spread
@@ -59,7 +59,8 @@ class SlateMaker:
     @property
     def layers(self) -> list[Any]:
         """What holds variables."""
-        return [self.retriever.model, self.retriever.index, self.features, self.ranker]
+        stages = [self.retriever.model, self.retriever.index, self.features, self.ranker]
+        return [*stages, *self.reranker.layers]
 
     def exact(self) -> "SlateMaker":
         """The same over the whole catalogue, whatever index is configured: for evaluation."""
@@ -75,6 +76,7 @@ class SlateMaker:
         rows, retrieval, spread = self.find(asked, filters, self.config.ranking.candidates)
         rows, retrieval = self._with_pinned(rows, retrieval, filters)
         ranking = self.ranking(request, asked, spread, rows)
+        wishes = wishes._replace(relevance=Relevance(ranking, retrieval))
         drafts = self.reranker(Draft.of(rows, ranking), wishes)
         *_, last = drafts.values()
         return Slate(rows, retrieval, ranking, *last.first(wishes.longest), drafts)

@@ -12,6 +12,18 @@ import tensorflow as tf
 ABSENT = tf.float32.min  # score of a place that no candidate was left for
 
 
+class Relevance(NamedTuple):
+    """What the stages before say of the candidates, float32 `[batch, list]` by their place in the list, on any scale.
+
+    Attributes:
+        ranking: scores by which the draft was made.
+        retrieval: the lowest float for a candidate that recall did not find.
+    """
+
+    ranking: tf.Tensor
+    retrieval: tf.Tensor
+
+
 class Wishes(NamedTuple):
     """What a batch of requests wants of its slates.
 
@@ -22,6 +34,7 @@ class Wishes(NamedTuple):
         liked, disliked, shown: int32 `[batch, n]`, rows of what the session has seen happen, 0 = none.
         diversity, fairness, exploration: float32 `[batch]`, strengths in [0, 1]; NaN counts as 0.
         seed: int64 `[batch]`, what is random hangs on.
+        relevance: for steps that go by more than the scores of a draft; None = there is nothing more.
     """
 
     recent: tf.Tensor
@@ -33,6 +46,7 @@ class Wishes(NamedTuple):
     fairness: tf.Tensor
     exploration: tf.Tensor
     seed: tf.Tensor
+    relevance: Relevance = None  # type: ignore[assignment]
 
     @classmethod
     def of(cls, recent: tf.Tensor, k: tf.Tensor, **named: tf.Tensor) -> "Wishes":

@@ -1,6 +1,7 @@
 """All steps of re-ranking, one after another."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -32,6 +33,11 @@ class Reranker:
             self.steps["rules"] = rules
         self.rules = rules
 
+    @property
+    def layers(self) -> list[Any]:
+        """What holds variables: the models of steps that have one."""
+        return [step.model for step in self.steps.values() if hasattr(step, "model")]
+
     def __call__(self, draft: Draft, wishes: Wishes) -> dict[str, Draft]:
         """What each step left, by name, in order; first, under "ranking", what it began with."""
         drafts = {"ranking": draft}
@@ -48,6 +54,7 @@ def make_reranker(
     content: ItemContent,
     column: str | None,
     book: RuleBook,
+    learned: Mapping[StepName, Step] | None = None,
 ) -> Reranker:
     """The steps that the settings name; those that could never change anything are left out.
 
@@ -58,6 +65,7 @@ def make_reranker(
         content: of the catalogue.
         column: the category column.
         book: rules.
+        learned: steps with models of their own; None = there are none.
 
     Raises:
         ValueError: fairness is to be shown to a group that there is not.
@@ -65,6 +73,7 @@ def make_reranker(
     steps: dict[StepName, Step] = {
         "diversity": Diversity(vectors, config.diversify),
         "exploration": Exploration(),
+        **(learned or {}),
     }
     if config.feedback:
         steps["feedback"] = Feedback(vectors, config.feedback)

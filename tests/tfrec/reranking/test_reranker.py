@@ -30,7 +30,7 @@ ALWAYS = ["feedback", "diversity", "fairness", "exploration"]  # a request may a
 
 def test_the_order_is_that_of_the_settings():
     every = {"calibration": 0.5, "debias": 0.1}
-    assert steps(every) == list(STEPS)
+    assert steps(every) == [name for name in STEPS if name != "slate_model"]
     assert steps({**every, "order": ["diversity", "calibration"]}) == ["diversity", "calibration"]
     assert steps({"order": []}) == []
 
@@ -39,6 +39,20 @@ def test_what_could_never_change_anything_is_left_out():
     assert steps({}) == ALWAYS
     assert steps({"calibration": 0.5}, column=None) == ALWAYS
     assert steps({"feedback": 0, "fair_shares": {}}) == ["diversity", "exploration"]
+
+
+def test_a_learned_step_stands_where_the_settings_say():
+    def read(draft: Draft, wishes: Wishes) -> Draft:
+        return draft
+
+    config = make_config({"reranking": {"order": ["diversity", "slate_model"]}}).reranking
+    tables = {"vectors": tf.eye(4), "popularity": tf.zeros(4)}
+    book = make_book((), ITEMS, {}, k=3)
+    made = make_reranker(
+        config, **tables, content=CONTENT, column=None, book=book, learned={"slate_model": read}
+    )
+    assert list(made.steps) == ["diversity", "slate_model"]
+    assert made.steps["slate_model"] is read
 
 
 def test_rules_come_last():
