@@ -33,6 +33,7 @@ MONITORING = 'prometheus_config { enable: true path: "/monitoring/prometheus/met
 SIZES = (8, 16, 32, 64)
 TIMEOUTS_US = (0, 1_000, 5_000, 20_000)
 SETTLE_SECONDS = 1.0
+LOAD_SECONDS = 600.0  # a large model on a busy machine
 
 
 class SweepError(RuntimeError):
@@ -151,7 +152,12 @@ def measure(options: argparse.Namespace, candidate: Candidate | None, requests: 
             flags = ["--enable_batching=true", f"--batching_parameters_file={file}"]
         command = shlex.split(options.server) if options.server else None
         with running_server(
-            options.model_base_path, model_name=options.model_name, rest=False, flags=flags, command=command
+            options.model_base_path,
+            model_name=options.model_name,
+            rest=False,
+            flags=flags,
+            command=command,
+            timeout=LOAD_SECONDS,
         ) as server:
             load(server.grpc_address, requests, clients=options.clients, seconds=SETTLE_SECONDS)
             rate, times = load(
@@ -180,9 +186,10 @@ def sweep(options: argparse.Namespace) -> Measured:
 def write(folder: Path, chosen: Measured, measured: Sequence[Measured], options: argparse.Namespace) -> None:
     """The three files, each aside and renamed."""
     folder.mkdir(parents=True, exist_ok=True)
+    load = round(os.getloadavg()[0], 1)
     said = (
         f"# Measured by serving.deploy.sweep: {chosen.answers_per_second} answers/s, p99 {chosen.p99_ms} ms with "
-        f"{options.clients} callers on {os.cpu_count()} cores.\n"
+        f"{options.clients} callers on {os.cpu_count()} cores (load average {load}).\n"
     )
     if chosen.candidate is None:
         raise SweepError("no candidate was measured")
@@ -192,7 +199,7 @@ def write(folder: Path, chosen: Measured, measured: Sequence[Measured], options:
         "seconds": options.seconds,
         "p99_limit_ms": options.p99_ms,
         "cores": os.cpu_count(),
-        "load_average": round(os.getloadavg()[0], 1),
+        "load_average": load,
         "chosen": asdict(chosen),
         "measured": [asdict(m) for m in measured],
     }
