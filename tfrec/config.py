@@ -235,6 +235,17 @@ class RankingConfig(_Stage):
     epochs: int = Field(20, ge=1)
     patience: int = Field(3, ge=1)
     lists: int = Field(10000, ge=1, description="the most training lists, one for each held-out interaction")
+    accumulate: int = Field(1, ge=1, description="batches whose gradients are added up for one step")
+    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = Field(
+        "float32", description="of the ranker's layers; scores and loss are always float32"
+    )
+    ensemble: int = Field(1, ge=1, le=20, description="rankers whose mean score counts, in one model")
+    members: Literal["seeds", "folds"] = Field(
+        "seeds", description="how they differ: other seeds, or each stops by its own fold of the lists"
+    )
+    probability: Literal["temperature", "isotonic"] = Field(
+        "temperature", description="how scores become probabilities: a sigmoid, or any rising steps"
+    )
 
     @property
     def groups(self) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 KNOTS = 64
+TOP_SHARES = 1 - (1 - np.linspace(0, 1, KNOTS)) ** 3  # close together at the top, where slates are made
 
 
 def fit_levels(retrieval: np.ndarray, scores: np.ndarray) -> np.ndarray:
@@ -16,8 +17,7 @@ def fit_levels(retrieval: np.ndarray, scores: np.ndarray) -> np.ndarray:
     Args:
         retrieval, scores: float `[n]`, n ≥ 1.
     """
-    share = 1 - (1 - np.linspace(0, 1, KNOTS)) ** 3  # close together at the top, where slates are made
-    return np.stack([np.quantile(values, share) for values in (retrieval, scores)]).astype(np.float32)
+    return np.stack([np.quantile(values, TOP_SHARES) for values in (retrieval, scores)]).astype(np.float32)
 
 
 def on_level(levels: tf.Tensor, retrieval: tf.Tensor) -> tf.Tensor:

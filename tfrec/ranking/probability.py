@@ -1,7 +1,9 @@
-"""From ranking scores to probabilities that mean what they say: temperature and offset, fitted on lists held out."""
+"""From ranking scores to probabilities that mean what they say: a line or rising steps, fitted on lists held out."""
 
 import numpy as np
-from scipy.optimize import minimize
+from scipy.optimize import isotonic_regression, minimize
+
+from tfrec.ranking.levels import KNOTS, TOP_SHARES
 
 
 def fit_temperature(labels: np.ndarray, scores: np.ndarray) -> tuple[float, float]:
@@ -36,3 +38,28 @@ def fit_temperature(labels: np.ndarray, scores: np.ndarray) -> tuple[float, floa
     found = minimize(loss, [0.0, np.log(rate / (1 - rate))], jac=True, method="L-BFGS-B").x
     slope = float(np.exp(found[0]) / spread)
     return slope, float(found[1] - slope * middle)
+
+
+def fit_isotonic(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """The rising function of the score that makes the squared error to the labels least, at knots to interpolate.
+
+    Pool adjacent violators (Zadrozny & Elkan 2002, "Transforming classifier scores into accurate multiclass probability
+    estimates"). It asks for no shape, and needs more pairs than `fit_temperature`. No pair is certain: probabilities
+    keep half a pair from 0 and 1.
+
+    Args:
+        labels, scores: as of `fit_temperature`.
+
+    Returns:
+        scores and probabilities float32 `[2, KNOTS]`.
+    """
+    present = labels >= 0
+    y, s = labels[present] > 0, scores[present].astype(np.float64)
+    if not len(s):
+        return np.stack([np.arange(KNOTS), np.full(KNOTS, 0.5)]).astype(np.float32)
+    value, place, count = np.unique(s, return_inverse=True, return_counts=True)
+    share = np.bincount(place, y) / count
+    steps = isotonic_regression(share, weights=count).x
+    knots = np.quantile(s, TOP_SHARES)
+    edge = 0.5 / (len(s) + 1)
+    return np.stack([knots, np.clip(np.interp(knots, value, steps), edge, 1 - edge)]).astype(np.float32)

@@ -49,6 +49,7 @@ class Ranker(keras.Model):
         maps: feature maps of `DynamicWeights`, 0 = none.
         form: of `DynamicWeights`.
         adversarial: ε of `hardest`: half of the training loss is that of vectors so far off; 0 = none of it.
+        isotonic: whether probabilities are rising steps of the score, not a sigmoid.
     """
 
     def __init__(
@@ -65,13 +66,14 @@ class Ranker(keras.Model):
         maps: int = 0,
         form: Form = "attention",
         adversarial: float = 0.0,
+        isotonic: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.items, self.dim, self.features, self.content_dim = items, dim, features, content_dim
         self.units, self.dropout, self.meets = units, dropout, meets
         self.cross, self.maps, self.form = cross, maps, form
-        self.adversarial = adversarial
+        self.adversarial, self.isotonic = adversarial, isotonic
         self.vectors, self.content = (
             self.add_weight(shape=(items, width), initializer="zeros", trainable=False, name=name)
             for name, width in (("vectors", dim), ("content", content_dim))
@@ -83,6 +85,10 @@ class Ranker(keras.Model):
         self.levels = self.add_weight(
             shape=(2, KNOTS), initializer="zeros", trainable=False, dtype="float32", name="levels"
         )
+        if isotonic:
+            self.steps = self.add_weight(
+                shape=(2, KNOTS), initializer="zeros", trainable=False, dtype="float32", name="steps"
+            )
         same = {"dtype": self.dtype_policy}
         self.scale = keras.layers.Normalization(name="scale", **same)
         self.meeting = MEETINGS[meets](units, name="meeting", **same) if meets != "none" else None
@@ -125,6 +131,11 @@ class Ranker(keras.Model):
 
     def score(self, inputs: dict[str, Tensor], vectors: Embedded, *, training: bool = False) -> Tensor:
         """The scores of lists by vectors that may be others than their items' own: `[batch, list]`."""
+        score = self.logits(inputs, vectors, training=training)
+        return score if training else self._levelled(inputs, score)
+
+    def logits(self, inputs: dict[str, Tensor], vectors: Embedded, *, training: bool = False) -> Tensor:
+        """The scores `[batch, list]` as they were learned, of new items too."""
         features, present = self.scale(inputs["features"]), ops.not_equal(inputs["history"], 0)
         parts = [features]
         if self.meeting:
@@ -137,7 +148,7 @@ class Ranker(keras.Model):
         if self.dynamic is not None:
             user, text = (pooled(part, inputs["history"]) for part in (vectors.events, vectors.event_texts))
             score += self.dynamic([user, vectors.candidates, text, vectors.texts])
-        return score if training else self._levelled(inputs, score)
+        return score
 
     def _levelled(self, inputs: dict[str, Tensor], score: Tensor) -> Tensor:
         """The scores `[batch, list]`, those of new items by `levels`, once there are any."""
@@ -151,6 +162,8 @@ class Ranker(keras.Model):
 
     def probability(self, scores: Tensor) -> Tensor:
         """How likely a candidate with such a score comes next, as the fit found it on lists held out."""
+        if self.isotonic:
+            return on_level(self.steps.value, scores)
         slope, offset = self.calibration[0], self.calibration[1]
         return ops.sigmoid(slope * scores + offset)
 
@@ -183,14 +196,33 @@ class Ranker(keras.Model):
 
         None of them is new before `set_new`.
         """
-        other = Ranker.from_config({**self.get_config(), "items": len(vectors)})
-        for theirs, ours in zip(other.weights, self.weights, strict=True):
-            if all(ours is not table for table in (self.vectors, self.content, self.new)):
-                theirs.assign(ours)
+        other = type(self).from_config({**self.get_config(), "items": len(vectors)})
+        other.adopt(self)
         other.vectors.assign(vectors)
         other.content.assign(content if self.content_dim else other.content)
-        other.scale.finalize_state()  # it computes with a copy of its weights
         return other
+
+    def adopt(self, other: "Ranker") -> None:
+        """Takes over what another ranker of the same settings has learned; the tables stay."""
+        for ours, theirs in zip(self._learning(), other._learning(), strict=True):
+            ours.set_weights(theirs.get_weights())
+        self.calibration.assign(other.calibration)
+        self.levels.assign(other.levels)
+        if self.isotonic:
+            self.steps.assign(other.steps)
+        self.scale.finalize_state()  # it computes with a copy of its weights
+
+    def _learning(self) -> list[keras.layers.Layer]:
+        parts = [
+            self.scale,
+            self.meeting,
+            *self.crosses,
+            self.hidden,
+            self.correction,
+            self.linear,
+            self.dynamic,
+        ]
+        return [part for part in parts if part is not None]
 
     def get_config(self) -> dict[str, Any]:
         names = (
@@ -205,6 +237,7 @@ class Ranker(keras.Model):
             "maps",
             "form",
             "adversarial",
+            "isotonic",
         )
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 

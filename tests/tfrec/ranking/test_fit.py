@@ -6,8 +6,9 @@ import pytest
 from tests.tfrec.ranking.conftest import ITEMS
 from tfrec.config import RankingConfig
 from tfrec.data.histories import Histories
+from tfrec.ranking.ensemble import RankerEnsemble
 from tfrec.ranking.features import NAMES
-from tfrec.ranking.fit import fit_ranker, newest
+from tfrec.ranking.fit import fit_ranker, lessons, newest
 from tfrec.ranking.lists import MASKED, TrainingLists
 from tfrec.ranking.losses import make_loss
 
@@ -98,3 +99,60 @@ def test_a_pointwise_loss_learns_from_unanswered_lists(lists, retriever):
     ranker = fit_ranker(lists.take(np.repeat(kept, 12)), tables_of(retriever), config, seed=0)
     scores = ranker(lists.take(kept[:-1]).inputs).numpy()
     assert (scores[lists.labels[kept[:-1]] >= 0] < 0).mean() > 0.95
+
+
+@pytest.mark.parametrize("members", ["seeds", "folds"])
+def test_an_ensemble_is_what_its_members_learn(lists, retriever, members):
+    """The mean of rankers with the next seeds; of folds, each learns from the others' and stops by its own."""
+    config = CONFIG.model_copy(update={"ensemble": 2, "members": members, "epochs": 3})
+    whole = fit_ranker(lists, tables_of(retriever), config, seed=5)
+    assert isinstance(whole, RankerEnsemble)
+    assert not np.allclose(whole.linear.kernel, whole.others[0].linear.kernel)
+    if members == "seeds":
+        one = CONFIG.model_copy(update={"epochs": 3})
+        order = fit_ranker(lists, tables_of(retriever), one, seed=5)
+        np.testing.assert_array_equal(whole.linear.kernel, order.linear.kernel)
+    told = whole.probability(whole(lists.inputs)).numpy()[lists.labels >= 0]
+    assert told.mean() == pytest.approx((lists.labels[lists.labels >= 0] > 0).mean(), rel=0.3)
+
+
+def test_no_fold_is_learned_from_by_the_member_that_it_stops():
+    rest, held = np.arange(10, 53), np.arange(10)
+    found = lessons(rest, held, RankingConfig(ensemble=4, members="folds"))
+    assert sorted(np.concatenate([valid for _, valid in found])) == rest.tolist()
+    for train, valid in found:
+        assert sorted([*train, *valid]) == rest.tolist()
+    assert lessons(rest, held, RankingConfig(ensemble=1, members="folds"))[0][1] is held
+
+
+def test_gradients_of_small_batches_add_up_to_those_of_a_large_one(lists, retriever):
+    """Two batches of half the lists, added up, are one step; another batch size without them is not."""
+    task = lists.take(np.flatnonzero(lists.answered)[:40])
+    kernels = []
+    for batch, accumulate in ((36, 1), (18, 2), (18, 1)):
+        config = CONFIG.model_copy(update={"batch": batch, "accumulate": accumulate, "epochs": 1})
+        kernels.append(fit_ranker(task, tables_of(retriever), config, seed=0).linear.kernel.numpy())
+    np.testing.assert_allclose(kernels[1], kernels[0], atol=1e-5)
+    assert not np.allclose(kernels[2], kernels[0], atol=1e-5)
+
+
+@pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
+def test_mixed_precision_learns_as_well(lists, retriever, precision):
+    task = with_answer(lists, feature=NAMES.index("language_last"))
+    ranker = fit_ranker(
+        task, tables_of(retriever), CONFIG.model_copy(update={"precision": precision}), seed=0
+    )
+    scores = ranker(task.inputs)
+    assert scores.dtype == "float32"
+    first = np.argmax(np.where(task.labels < 0, -np.inf, scores), axis=1)
+    assert (task.labels[np.arange(len(first)), first] == 1).mean() > 0.7
+
+
+def test_isotonic_probabilities_rise_with_the_score(lists, retriever):
+    config = CONFIG.model_copy(update={"probability": "isotonic"})
+    ranker = fit_ranker(lists, tables_of(retriever), config, seed=0)
+    told = ranker.probability(np.linspace(-9, 9, 50, dtype=np.float32)).numpy()
+    assert (np.diff(told) >= -1e-6).all()
+    assert 0 < told[0] < told[-1] < 1
+    again = ranker.with_tables(*tables_of(retriever))
+    np.testing.assert_allclose(again.steps, ranker.steps)
