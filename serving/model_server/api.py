@@ -69,6 +69,7 @@ class Api:
             start = time.perf_counter()
             response = self.classify_on(version.servable, request)
             self._metrics.observe_runtime(request.model_spec.name, "Classify", time.perf_counter() - start)
+            self._metrics.observe_examples(request.model_spec.name, examples.count(request.input))
             self._fill_spec(response.model_spec, request.model_spec, version.number)
         return response
 
@@ -86,6 +87,7 @@ class Api:
             start = time.perf_counter()
             response = self.regress_on(version.servable, request)
             self._metrics.observe_runtime(request.model_spec.name, "Regress", time.perf_counter() - start)
+            self._metrics.observe_examples(request.model_spec.name, examples.count(request.input))
             self._fill_spec(response.model_spec, request.model_spec, version.number)
         return response
 
@@ -103,6 +105,7 @@ class Api:
         _check_spec(request.tasks[0])
         with self._manager.use(request.tasks[0].model_spec) as version:
             response = self.multi_inference_on(version.servable, request)
+            self._metrics.observe_examples(request.tasks[0].model_spec.name, examples.count(request.input))
             for task, result in zip(request.tasks, response.results, strict=True):
                 self._fill_spec(result.model_spec, task.model_spec, version.number)
         return response

@@ -48,6 +48,12 @@ def check_tasks(tasks: Sequence[Any]) -> None:
         seen.add(name)
 
 
+def count(given: Any) -> int:
+    """How many examples an Input holds."""
+    kind = given.WhichOneof("kind")
+    return len(getattr(given, kind).examples) if kind else 0
+
+
 def classify(servable: Any, signature: Any, given: Any) -> Any:
     """A ClassificationResult with one Classifications for each example."""
     _check_one(signature.inputs, "inputs", "Expected one input Tensor named inputs.")

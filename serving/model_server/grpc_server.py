@@ -68,9 +68,11 @@ def make_server(
             for name, method in methods.items()
         }
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
+    names = [*API_METHODS, reflection.SERVICE_NAME]
     if with_health:
         _add_health(server)
-    reflection.enable_server_reflection([*API_METHODS, reflection.SERVICE_NAME], server, pool=wire.POOL)
+        names.append(health.SERVICE_NAME)
+    reflection.enable_server_reflection(names, server, pool=wire.POOL)
     return server
 
 

@@ -8,6 +8,7 @@ import signal
 import stat
 import sys
 import threading
+import time
 from typing import Any
 
 import grpc
@@ -200,13 +201,22 @@ class ModelServer:
         )
         if self._batching is not None:
             servable = Batched(servable, self._batching, _batch_settings(options, path))
+        if options.enable_model_warmup:
+            self._warm_up(servable, path)
+        return servable
+
+    def _warm_up(self, servable: Any, path: str) -> None:
+        start, records, status = time.perf_counter(), 0, "OK"
         try:
-            if options.enable_model_warmup:
-                warm_up(self._api, servable, path, iterations=options.num_request_iterations_for_warmup)
-        except Exception:
+            iterations = self._options.num_request_iterations_for_warmup
+            records = warm_up(self._api, servable, path, iterations=iterations)
+        except Exception as error:
+            status = error.code if isinstance(error, StatusError) else "UNKNOWN"
             servable.close()
             raise
-        return servable
+        finally:
+            if records or status != "OK":
+                self._metrics.observe_warmup(path, status, time.perf_counter() - start, records)
 
 
 def _batch_scheduler(options: argparse.Namespace, metrics: Metrics) -> BatchScheduler | None:

@@ -263,9 +263,12 @@ def test_reflection_lists_both_services(channel):
     from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
     database = ProtoReflectionDescriptorDatabase(channel)
-    assert {"tensorflow.serving.PredictionService", "tensorflow.serving.ModelService"} <= set(
-        database.get_services()
-    )
+    assert set(database.get_services()) == {
+        "tensorflow.serving.PredictionService",
+        "tensorflow.serving.ModelService",
+        "grpc.reflection.v1alpha.ServerReflection",
+        "grpc.health.v1.Health",
+    }
     file = database.FindFileContainingSymbol("tensorflow.serving.PredictionService")
     assert "PredictRequest" in [message.name for message in file.message_type]
 
