@@ -41,6 +41,11 @@ def mmr(relevance, vectors, strength, k, valid=None) -> tuple[np.ndarray, np.nda
     return spread(relevance, vectors, strength, k, valid)
 
 
+def share(strength: float, place: int) -> float:
+    """λ at a place of the slate, from 1."""
+    return strength ** max(1.0, 20 / place)
+
+
 def oracle(relevance, vectors, valid, strength, k) -> tuple[list[int], list[float]]:
     """One row by the definition: no sorting, no matrix, one candidate after another."""
     known = np.flatnonzero(valid)
@@ -49,9 +54,9 @@ def oracle(relevance, vectors, valid, strength, k) -> tuple[list[int], list[floa
     chosen: list[int] = []
     scores: list[float] = []
     for _ in range(min(k, len(known))):
+        now = share(strength, len(chosen) + 1)
         worth = {
-            i: (1 - strength) * scaled[i]
-            - strength * max([0.0, *(float(vectors[i] @ vectors[j]) for j in chosen)])
+            i: (1 - now) * scaled[i] - now * max([0.0, *(float(vectors[i] @ vectors[j]) for j in chosen)])
             for i in known
             if i not in chosen
         }
@@ -88,17 +93,27 @@ TWINS = [[[1, 0], [1, 0], [0, 1]]]  # the first two candidates say the same
 
 def test_the_second_twin_waits_when_diversity_is_asked():
     assert mmr([[3, 2, 1]], TWINS, [0.0], 3)[0].tolist() == [[0, 1, 2]]
-    assert mmr([[3, 2, 1]], TWINS, [0.5], 3)[0].tolist() == [[0, 2, 1]]
+    assert mmr([[3, 2, 1]], TWINS, [0.95], 3)[0].tolist() == [[0, 2, 1]]
+
+
+def test_the_first_places_belong_to_relevance():
+    """Twins of which 40 pairs follow each other: at a middling strength the first pair stays, later ones are parted."""
+    vectors = np.repeat(np.eye(40), 2, axis=0)[None]
+    relevance = np.linspace(1, 0, 80)[None]
+    places = mmr(relevance, vectors, [0.5], 20)[0][0]
+    pairs = places // 2
+    assert pairs[0] == pairs[1]
+    assert len({*pairs[10:]}) == 10
 
 
 @pytest.mark.parametrize(("n", "k", "share_valid"), [(7, 5, 1.0), (25, 10, 0.6), (12, 20, 0.5)])
 def test_the_determinantal_slate_is_the_greedy_one_of_determinants(n: int, k: int, share_valid: float):
-    """Each turn the largest (1 − λ) rel + λ log(det S of the chosen and the candidate / det S of the chosen)."""
+    """Each turn the largest (1 − λ_p) rel + λ_p log(det S of the chosen and the candidate / det S of the chosen)."""
     rng = np.random.default_rng(n)
     relevance = rng.normal(size=(1, n)) * 30
     vectors = unit(rng.normal(size=(1, n, 40)) + 1)
     valid = rng.random((1, n)) < share_valid
-    places, scores = spread(relevance, vectors, [0.6], k, valid, method="dpp")
+    places, scores = spread(relevance, vectors, [0.9], k, valid, method="dpp")
     known = list(np.flatnonzero(valid[0]))
     of_known = relevance[0, known]
     scaled = dict(zip(known, (of_known - of_known.min()) / np.ptp(of_known), strict=True))
@@ -108,7 +123,8 @@ def test_the_determinantal_slate_is_the_greedy_one_of_determinants(n: int, k: in
         def volume(items: list[int]) -> float:
             return np.linalg.slogdet(vectors[0, items] @ vectors[0, items].T)[1] if items else 0.0
 
-        return 0.4 * scaled[i] + 0.6 * (volume([*chosen, i]) - volume(chosen))
+        now = share(0.9, len(chosen) + 1)
+        return (1 - now) * scaled[i] + now * (volume([*chosen, i]) - volume(chosen))
 
     for place, score in zip(places[0][: len(known)], scores[0], strict=False):
         best = max((i for i in known if i not in chosen), key=worth)
@@ -122,8 +138,8 @@ def test_a_candidate_between_two_chosen_ones_is_news_for_mmr_only():
     side = np.sqrt(1 - 0.75**2)
     vectors = unit(np.array([[[1, 0, 0], [0, 1, 0], [1, 1, 0], [0.75, 0, side]]]))
     relevance = [[4.0, 4.0, 2.0, 1.9]]
-    assert spread(relevance, vectors, [0.4], 3)[0].tolist() == [[0, 1, 2]]
-    assert spread(relevance, vectors, [0.4], 3, method="dpp")[0].tolist() == [[0, 1, 3]]
+    assert spread(relevance, vectors, [0.9], 3)[0].tolist() == [[0, 1, 2]]
+    assert spread(relevance, vectors, [0.9], 3, method="dpp")[0].tolist() == [[0, 1, 3]]
 
 
 def test_what_is_behind_the_slate_keeps_its_order():
@@ -132,7 +148,7 @@ def test_what_is_behind_the_slate_keeps_its_order():
     step = Diversity(tf.one_hot([0] * 5 + [1, 1, 2, 1], 3))
     made = step(
         Draft.of(rows, tf.constant([[4.0, 3, 2, 1]])),
-        Wishes.of(rows, tf.constant(2), diversity=tf.constant([0.9])),
+        Wishes.of(rows, tf.constant(2), diversity=tf.constant([0.95])),
     )
     assert made.rows.numpy().tolist() == [[5, 7, 6, 8]]
     assert (np.diff(made.score) <= 0).all()
@@ -148,8 +164,10 @@ def test_nothing_is_gathered_where_nobody_asks():
 
 
 def test_scores_by_hand():
-    """Scaled relevance 1, 1/2, 0; λ = 1/2: first 1/2 · 1, then 1/2 · 0, then 1/2 · 1/2 − 1/2 · 1."""
-    assert mmr([[3, 2, 1]], TWINS, [0.5], 3)[1].tolist() == [[0.5, 0.0, -0.25]]
+    """Scaled relevance 1, 1/2, 0; with λ_p: first (1 − λ_1) · 1, then (1 − λ_2) · 0, then (1 − λ_3) / 2 − λ_3."""
+    first, third = share(0.95, 1), share(0.95, 3)
+    scores = mmr([[3, 2, 1]], TWINS, [0.95], 3)[1]
+    np.testing.assert_allclose(scores, [[1 - first, 0, (1 - third) / 2 - third]], atol=1e-6)
 
 
 def test_opposites_are_not_rewarded():
@@ -216,7 +234,7 @@ def test_more_strength_gives_a_more_diverse_slate():
     relevance, vectors = rng.normal(size=(1, 60)), unit(rng.normal(size=(1, 60, 3)))
 
     def similarity(strength: float) -> float:
-        slate = vectors[0][mmr(relevance, vectors, [strength], 5)[0][0]]
-        return float((slate @ slate.T)[np.triu_indices(5, 1)].mean())
+        slate = vectors[0][mmr(relevance, vectors, [strength], 15)[0][0]]
+        return float((slate @ slate.T)[np.triu_indices(15, 1)].mean())
 
     assert similarity(0.9) < similarity(0.5) < similarity(0.0)
