@@ -31,7 +31,7 @@ WISHES = (
 def kinds(client: Client, users: list[str]) -> dict[str, Callable[[int], object]]:
     """Each kind of request as a function of a running number."""
     return {
-        "recommend": lambda i: client.recommend(users[i % len(users)], k=10),
+        "recommend": lambda i: client.recommend(users[i % len(users)], k=10, diversity=0.0),
         "recommend, diversity 0.3": lambda i: client.recommend(users[i % len(users)], k=10, diversity=0.3),
         "recommend, free text": lambda i: client.recommend(
             users[i % len(users)], query_text=WISHES[i % len(WISHES)], k=10

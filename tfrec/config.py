@@ -278,7 +278,7 @@ class RerankingConfig(_Stage):
         0.5, ge=0, le=1, description="what a teacher's scores weigh in its loss, where there is a teacher"
     )
     diversity: float = Field(
-        0.0, ge=0, le=1, description="strength of diversity where a request does not say"
+        0.35, ge=0, le=1, description="strength of diversity where a request does not say"
     )
     diversify: Literal["mmr", "dpp"] = Field(
         "mmr", description="likeness counts to the nearest item of the slate, or to all of them together"
