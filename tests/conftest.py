@@ -71,7 +71,7 @@ def world_models(world_run: "Run", world_funnel: "Funnel", tmp_path_factory: pyt
     with (
         pytest.MonkeyPatch.context() as patch
     ):  # the funnel that is loaded already: to trace another takes seconds
-        patch.setattr(type(world_funnel), "from_run", classmethod(lambda cls, run: world_funnel))
+        patch.setattr(type(world_funnel), "from_run", classmethod(lambda cls, run, **_: world_funnel))
         return export_run(world_run, tmp_path_factory.mktemp("models") / "recommender").parent
 
 

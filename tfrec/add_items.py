@@ -36,7 +36,7 @@ def add_items(run: Run, source: str | Path, to: str | Path) -> tuple[Path, Datas
         encoder = load_encoder(run)
         language = None if encoder is None else encode_cached(encoder, new.item_texts(), progress=True)
         addition = make_addition(run, new, language)
-        funnel = Funnel.from_run(run, additions=[*earlier, addition], encoder=encoder)
+        funnel = Funnel.from_run(run, additions=[*earlier, addition], encoder=encoder, timed=True)
         version = publish(funnel.signatures, run, to)
         save_addition(run, addition)
     return version, new

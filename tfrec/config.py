@@ -260,7 +260,39 @@ class RankingConfig(_Stage):
         return inputs
 
 
-StepName = Literal["slate_model", "feedback", "debias", "calibration", "diversity", "fairness", "exploration"]
+class ReadingConfig(_Stage):
+    """The cross-encoder: a language model that reads user and candidate together. Train it on a GPU."""
+
+    milliseconds: float = Field(
+        0.0, ge=0, description="that it may read for one request, as measured at export; 0 = there is none"
+    )
+    pairs: int = Field(10, ge=2, le=500, description="the most candidates that it reads, the first ones")
+    events: int = Field(3, ge=1, description="newest events of the history that it reads")
+    event_tokens: int = Field(12, ge=1, description="tokens of each of them")
+    tokens: int = Field(24, ge=1, description="tokens of the candidate")
+    rank: int = Field(16, ge=1, description="of LoRA's corrections")
+    lists: int = Field(30000, ge=1, description="the most moments of the past that it learns from")
+    negatives: int = Field(15, ge=1, description="other items beside what came next")
+    batch: int = Field(64, ge=1, description="moments in a step")
+    epochs: int = Field(3, ge=1)
+    learning_rate: float = Field(5e-4, gt=0)
+    slates: int = Field(
+        1000,
+        ge=1,
+        description="the most slates of a fit that it reads: for what it is worth, and to be distilled",
+    )
+
+
+StepName = Literal[
+    "slate_model",
+    "cross_encoder",
+    "feedback",
+    "debias",
+    "calibration",
+    "diversity",
+    "fairness",
+    "exploration",
+]
 STEPS: tuple[StepName, ...] = get_args(StepName)
 
 
@@ -271,9 +303,12 @@ class RerankingConfig(_Stage):
         list(STEPS), description="of the steps, each at most once; rules come after all of them"
     )
     slate_model: bool = Field(
-        True, description="whether a transformer over the whole slate corrects the order of ranking, where it can"
+        True,
+        description="whether a transformer over the whole slate corrects the order of ranking, where it can",
     )
-    slate: int = Field(50, ge=2, description="how many candidates, the first of ranking's, the slate model reads")
+    slate: int = Field(
+        50, ge=2, description="how many candidates, the first of ranking's, the slate model reads"
+    )
     distillation: float = Field(
         0.5, ge=0, le=1, description="what a teacher's scores weigh in its loss, where there is a teacher"
     )
@@ -339,6 +374,7 @@ class Config(_Stage):
     tuning: TuningConfig = TuningConfig()
     retrieval: RetrievalConfig = RetrievalConfig()
     ranking: RankingConfig = RankingConfig()
+    reading: ReadingConfig = ReadingConfig()
     reranking: RerankingConfig = RerankingConfig()
     export: ExportConfig = ExportConfig()
 

@@ -29,7 +29,7 @@ def export_run(run: Run, to: str | Path) -> Path:
     Returns:
         the folder of the new version.
     """
-    return publish(Funnel.from_run(run).signatures, run, to)
+    return publish(Funnel.from_run(run, timed=True).signatures, run, to)
 
 
 def publish(signatures: Signatures, run: Run, to: str | Path) -> Path:
@@ -112,6 +112,7 @@ def make_contract(signatures: Signatures, run: Run, folder: Path) -> dict[str, A
             "k": run.config.export.k,
             "retrieve_k": run.config.export.retrieve_k,
             "history": run.config.retrieval.length,
+            "read_pairs": signatures.pairs,
         },
         "items": len(run.items) + signatures.added,
         "added": signatures.added,

@@ -9,7 +9,9 @@ import pandas as pd
 import tensorflow as tf
 
 from tfrec.additions import TITLE, extended_content, load_additions
+from tfrec.data.dataset import texts_of
 from tfrec.language import load_encoder
+from tfrec.reading import cross_reading
 from tfrec.rule_file import load_book
 from tfrec.run import Fit, Run
 from tfrec.signatures import Signatures
@@ -54,6 +56,7 @@ class Funnel:
         *,
         additions: Sequence[pd.DataFrame] | None = None,
         encoder: TextEncoder | None = None,
+        timed: bool = False,
     ) -> "Funnel":
         """The stages of a finished run.
 
@@ -62,6 +65,7 @@ class Funnel:
             fit: "valid" are the stages that have not seen the validation targets.
             additions: items that came after training; None = all that the run has, () = none.
             encoder: of the run, where it is in memory already.
+            timed: whether the cross-encoder reads no more than this machine has time for, as when it is served.
 
         Raises:
             RulesError: the rules of the run cannot hold for its catalogue.
@@ -72,6 +76,7 @@ class Funnel:
             content = extended_content(content, addition)
         if content.added:
             stages = stages.grown(content)
+        texts = [text for table in (run.items, *additions) for text in texts_of(table, run.schema.items)]
         items = pd.concat([table[["item_id", TITLE]] for table in (run.items, *additions)])
         ids, titles = items["item_id"].to_list(), items[TITLE].to_list()
         signatures = Signatures(
@@ -85,6 +90,7 @@ class Funnel:
             two_tower=stages.two_tower,
             ranker=stages.ranker,
             slate_model=stages.slate_model,
+            cross_reading=cross_reading(run, texts, timed=timed),
             encoder=encoder or load_encoder(run),
             config=run.config,
             rules=load_book(run, additions),

@@ -7,6 +7,7 @@ RUN/content.npz         content tables; RUN/profile.npz and RUN/context.npz thos
 RUN/lexical.npz         the space of words that item texts were placed in
 RUN/histories.npz       the split
 RUN/lora.safetensors    what tuning taught the language model, where it helped (or top.…, full.…)
+RUN/cross_encoder.safetensors  what the cross-encoder learned, where there is one
 RUN/valid/, RUN/test/   the stages of the two fits, and the slates that the slate model learned from
 RUN/evaluation/         written by `tfrec evaluate`
 RUN/added/              items that came after training (`tfrec.additions`)
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 
 Fit = Literal["valid", "test"]
 WRITING = ".writing-"
-SLATE_MODEL, SLATES = "slate_model.keras", "slates.npz"
+SLATE_MODEL, SLATES, READER = "slate_model.keras", "slates.npz", "cross_encoder.safetensors"
 SIDES = ("profile", "context")  # the parts of `UserSide`
 PACKAGES = (
     "tfrec",
@@ -226,6 +227,25 @@ class Run:
         if write is not None:
             replace_file(self.tuned_weights, write)
         self._write_facts({**self.facts(), "tuning": facts})
+
+    @property
+    def reader_weights(self) -> Path:
+        """Where the weights that the cross-encoder learned are kept."""
+        return self.folder / READER
+
+    @property
+    def reader_gain(self) -> float | None:
+        """What a logit of the cross-encoder is worth beside a ranking score; None = nobody knows yet."""
+        gain: float | None = self.facts().get("reader_gain")
+        return gain
+
+    def save_reader(self, write: Callable[[Path], Any]) -> None:
+        """Writes what the cross-encoder learned."""
+        replace_file(self.reader_weights, write)
+
+    def save_reader_gain(self, gain: float) -> None:
+        """Writes it into run.json."""
+        self._write_facts({**self.facts(), "reader_gain": gain})
 
     def has_stages(self, fit: Fit) -> bool:
         """Whether a fit is finished."""

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfrec.config import Config
+from tfrec.config import Config, StepName
 from tfrec.data.content_graph import ContentGraph
 from tfrec.data.histories import Histories
 from tfrec.data.item_content import ContentSpec, ItemContent
@@ -21,7 +21,8 @@ from tfrec.ranking.ranker import Ranker
 from tfrec.recall import make_recall
 from tfrec.request import Request, RequestReader
 from tfrec.reranking.certificate import position_in, traces
-from tfrec.reranking.draft import Wishes, clipped
+from tfrec.reranking.cross_step import CrossReading
+from tfrec.reranking.draft import Step, Wishes, clipped
 from tfrec.reranking.exploration import propensity
 from tfrec.reranking.phrases import Phrases
 from tfrec.reranking.random_draw import seeds
@@ -58,6 +59,7 @@ class Signatures:
         hidden: bool `[items]`, items whose interactions no model has seen; None = there are none.
         two_tower, ranker: trained stages.
         slate_model: likewise; None = the order of ranking is not corrected.
+        cross_reading: the step of the cross-encoder; None = there is none.
         encoder: reads free text; None = there is no language model, and free text is ignored.
         config: settings.
         context: how the context of the interactions was made; None = a request tells none.
@@ -81,6 +83,7 @@ class Signatures:
         hidden: np.ndarray | None = None,
         rules: RuleBook = NO_RULES,
         slate_model: SlateModel | None = None,
+        cross_reading: CrossReading | None = None,
     ) -> None:
         self.config, self.encoder, self.added = config, encoder, content.added
         retriever, kept = Retriever(two_tower, added=content.added), config.ranking.neighbours
@@ -90,6 +93,10 @@ class Signatures:
         )
         vectors = likeness(features)
         read = SlateVectors(ranker.vectors.value, features.tables["content"].value)
+        learned: dict[StepName, Step] = {} if cross_reading is None else {"cross_encoder": cross_reading}
+        if slate_model is not None:
+            learned["slate_model"] = SlateReading(slate_model, read, config.reranking.slate)
+        self.pairs = 0 if cross_reading is None else cross_reading.pairs
         reranker = make_reranker(
             config.reranking,
             vectors=vectors,
@@ -97,9 +104,7 @@ class Signatures:
             content=content,
             column=schema.category_column,
             book=rules,
-            learned={}
-            if slate_model is None
-            else {"slate_model": SlateReading(slate_model, read, config.reranking.slate)},
+            learned=learned,
         )
         recall = make_recall(retriever, features, known, config)
         self.slate = SlateMaker(recall, features, ranker, reranker, config)

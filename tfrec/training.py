@@ -7,6 +7,8 @@ before the test interaction, for as many epochs as validation found best.
 
 import logging
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,6 +29,7 @@ from tfrec.ranking.fit import build_pair_features, fit_ranker
 from tfrec.ranking.lists import TrainingLists, make_lists
 from tfrec.ranking.newcomers import lists_with_newcomers
 from tfrec.ranking.ranker import Ranker
+from tfrec.reading import load_reader, read_as_teacher, train_reader
 from tfrec.reranking.slate_fit import fit_slate_model
 from tfrec.reranking.slate_model import SlateModel, SlateVectors
 from tfrec.reranking.slates import Slates, ranked_slates
@@ -40,6 +43,8 @@ from tfrec.text.cache import encode_cached
 from tfrec.text.encoder import TextEncoder
 
 log = logging.getLogger(__name__)
+
+Teach = Callable[[Slates], np.ndarray]
 
 
 def train(dataset: Dataset, config: Config, out: str | Path) -> Run:
@@ -67,6 +72,10 @@ def _train(run: Run, dataset: Dataset, config: Config) -> Run:
     encoder = load_encoder(run)
     content, words, side = read(dataset, whole, encoder, config)
     run.save_inputs(content, words, parts, hidden, side)
+    known = parts.train.without(hidden)
+    train_reader(run, known.head(known.lengths - held_out(known)), dataset.item_texts())
+    reader = load_reader(run, dataset.item_texts())
+    teach = None if reader is None else partial(read_as_teacher, run, reader)
     fits: tuple[Fit, ...] = ("valid", "test")
     for name in fits:
         if not run.has_stages(name):
@@ -75,7 +84,9 @@ def _train(run: Run, dataset: Dataset, config: Config) -> Run:
             epochs = run.epochs("valid") if name == "test" else None
             past = run.past(name)
             worth = learn_worth(dataset, whole, past, config.data)
-            stages = fit(past, content, config, hidden=hidden, epochs=epochs, side=side, worth=worth)
+            stages = fit(
+                past, content, config, hidden=hidden, epochs=epochs, side=side, worth=worth, teach=teach
+            )
             run.save_stages(name, stages, seconds=time.perf_counter() - started)
     return run.finish()
 
@@ -111,6 +122,7 @@ def fit(
     epochs: int | None = None,
     side: UserSide = NOTHING_MORE,
     worth: Worth | None = None,
+    teach: Teach | None = None,
 ) -> Stages:
     """One fit of recall and ranking, forward in time.
 
@@ -122,10 +134,11 @@ def fit(
         epochs: of recall on the past; None = as many as are best for what came next.
         side: what is known of users and moments.
         worth: what interactions are worth; None = all the same.
+        teach: gives the scores that the slate model learns from beside what came next; None = nobody does.
     """
     recalled = learn_recall(past, content, config, hidden=hidden, epochs=epochs, side=side, worth=worth)
     ranker, slates = _fit_ranking(recalled, content, config, side)
-    slate_model = _fit_slate_model(recalled, ranker, slates, config)
+    slate_model = _fit_slate_model(recalled, ranker, slates, config, teach)
     learn_newest(recalled, config, side)
     ranker.set_new(recalled.two_tower.candidate.warm)
     return Stages(recalled.two_tower, ranker, recalled.epochs, slate_model, slates)
@@ -247,8 +260,11 @@ def _fit_ranking(
     return ranker, slates
 
 
-def _fit_slate_model(recalled: Recalled, ranker: Ranker, slates: Slates, config: Config) -> SlateModel | None:
+def _fit_slate_model(
+    recalled: Recalled, ranker: Ranker, slates: Slates, config: Config, teach: Teach | None
+) -> SlateModel | None:
     if not config.reranking.slate_model or "slate_model" not in config.reranking.order:
         return None
     vectors = SlateVectors(ranker.vectors.numpy(), recalled.two_tower.blend.content.numpy())
-    return fit_slate_model(slates, vectors, config.reranking, seed=config.seed)
+    teacher = None if teach is None else teach(slates)
+    return fit_slate_model(slates, vectors, config.reranking, seed=config.seed, teacher=teacher)

@@ -262,7 +262,7 @@ def light(monkeypatch, world_run: Run):
         folder.mkdir()
         (folder / "saved_model.pb").write_bytes(b"model")
 
-    monkeypatch.setattr(module.Funnel, "from_run", classmethod(lambda cls, run, fit="test": Funnel(None, {})))
+    monkeypatch.setattr(module.Funnel, "from_run", classmethod(lambda cls, run, **_: Funnel(None, {})))
     monkeypatch.setattr(module, "write_saved_model", write)
     monkeypatch.setattr(module, "write_extra", lambda signatures, run, folder: None)
     return world_run

@@ -74,7 +74,7 @@ class Dataset:
         """One cleaned text for each user, "" where there is none; None when no column of the users is text."""
         if not self.schema.columns("users", Role.TEXT):
             return None
-        return _texts(self.users, self.schema.users)
+        return texts_of(self.users, self.schema.users)
 
     def item_titles(self) -> list[str]:
         """A short name for each item: its title, else the first words that it has, else its id."""
@@ -109,7 +109,7 @@ class Dataset:
 
     @cached_property
     def _texts(self) -> list[str]:
-        return _texts(self.items, self.schema.items)
+        return texts_of(self.items, self.schema.items)
 
 
 def load_dataset(source: str | Path) -> Dataset:
@@ -162,7 +162,7 @@ def _assembled(tables: dict[str, pd.DataFrame], name: str, roles: Mapping[str, R
     schema, reasons = infer_schema(items, users, interactions, given=roles)
     items, found_values = _in_roles(items, schema, "items")
     users, found_profiles = _in_roles(users, schema, "users")
-    silent = sum(not text for text in _texts(items, schema.items))
+    silent = sum(not text for text in texts_of(items, schema.items))
     found_silent = report_of(("items without any text", silent, "kept, known by behaviour only"))
     report = found + found_items + found_users + found_values + found_profiles + found_silent
     return Dataset(name, interactions, items, users, schema, report, reasons)
@@ -220,7 +220,8 @@ def _in_roles(rows: pd.DataFrame, schema: Schema, table: str) -> tuple[pd.DataFr
     return rows.reset_index(), found
 
 
-def _texts(rows: pd.DataFrame, roles: Mapping[str, Role]) -> list[str]:
+def texts_of(rows: pd.DataFrame, roles: Mapping[str, Role]) -> list[str]:
+    """One cleaned text for each row of a table, "" where it has no words."""
     columns = text_columns(roles)
     cleaned = [[clean_text(value) for value in rows[column].astype(object)] for column in columns]
     if not columns:

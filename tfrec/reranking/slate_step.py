@@ -26,16 +26,16 @@ class SlateReading:
 
     def _read(self, draft: Draft, wishes: Wishes) -> Draft:
         ranking, retrieval = (tf.gather(said, draft.place, batch_dims=1) for said in wishes.relevance)
-        low, high = _ends(ranking, draft.present)
+        low, high = ends(ranking, draft.present)
         # what a rule has pinned may be nothing that recall found
-        retrieval = tf.maximum(retrieval, _ends(retrieval, retrieval > ABSENT)[0])
+        retrieval = tf.maximum(retrieval, ends(retrieval, retrieval > ABSENT)[0])
         head = (part[:, : self.n] for part in (draft.rows, ranking, retrieval))
         correction = tf.math.divide_no_nan(self.model.correction(self.vectors.read(*head)), high - low)
         missing = tf.shape(draft.rows)[1] - tf.shape(correction)[1]
         return draft.rescored(draft.score + tf.pad(correction, [[0, 0], [0, missing]]))
 
 
-def _ends(scores: tf.Tensor, counted: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def ends(scores: tf.Tensor, counted: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """The lowest and the highest of those scores `[batch, list]` that count, float32 `[batch, 1]` each."""
     low = tf.reduce_min(tf.where(counted, scores, tf.float32.max), 1, keepdims=True)
     return low, tf.reduce_max(tf.where(counted, scores, tf.float32.min), 1, keepdims=True)

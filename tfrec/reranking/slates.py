@@ -3,7 +3,7 @@
 Between the ranker's lists (`tfrec.ranking.lists`) and the models that read a slate as a whole.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +45,11 @@ class Slates:
     def take(self, chosen: np.ndarray | slice) -> "Slates":
         """Some of them, by number or bool `[slates]`."""
         return Slates(*(getattr(self, field.name)[chosen] for field in fields(self)))
+
+    def head(self, n: int) -> "Slates":
+        """The same moments with the first n candidates of each."""
+        parts = {name: getattr(self, name)[:, :n] for name in ("rows", "labels", "ranking", "retrieval")}
+        return replace(self, **parts)
 
     def save(self, path: Path) -> None:
         """Writes a `.npz` file."""

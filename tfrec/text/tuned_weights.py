@@ -9,26 +9,25 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 from safetensors.numpy import load_file, save_file
-
-from tfrec.text.encoder import TextEncoder
 
 FACTORS = ("/lora_kernel_a", "/lora_kernel_b")
 
 
-def save_tuned(encoder: TextEncoder, path: str | Path) -> None:
-    """Writes the trainable weights of an encoder that `apply_tuning` opened, by their path in the backbone."""
+def save_tuned(encoder: keras.layers.Layer, path: str | Path) -> None:
+    """Writes the trainable weights of a layer with a tuned backbone, by their path."""
     save_file({weight.path: weight.numpy() for weight in encoder.trainable_weights}, path)
 
 
-def load_tuned(encoder: TextEncoder, path: str | Path) -> None:
-    """Gives an encoder as it was before tuning what `save_tuned` wrote.
+def load_tuned(encoder: keras.layers.Layer, path: str | Path) -> None:
+    """Gives a layer as it was before tuning what `save_tuned` wrote.
 
     Raises:
         ValueError: the file was written for another language model.
     """
-    weights = {weight.path: weight for weight in encoder.backbone.weights}
+    weights = {weight.path: weight for weight in encoder.weights}
     changed = _products_in_place(load_file(path), weights)
     for name, value in changed.items():
         if name not in weights or weights[name].shape != value.shape:

@@ -1,0 +1,81 @@
+"""The cross-encoder of a run: trained once, kept in a small file, and the same in Python as served."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from serving.model_server.saved_model import SavedModel
+from tests.served_call import call, check_same
+from tests.tiny_world import REQUESTS, inputs, tiny_config
+from tfrec import reading
+from tfrec.data.dataset import Dataset
+from tfrec.evaluation.evaluate import evaluate
+from tfrec.export import export_run
+from tfrec.funnel import Funnel
+from tfrec.reranking.slates import Slates
+from tfrec.run import Run
+from tfrec.training import train
+
+PAIRS = 4
+SETTINGS = (
+    "reading.milliseconds=100000", f"reading.pairs={PAIRS}", "reading.events=2", "reading.event_tokens=4",
+    "reading.tokens=6", "reading.negatives=3", "reading.batch=32", "reading.epochs=1",
+    "retrieval.epochs=3", "ranking.epochs=1",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def run(world: Dataset, tiny_encoder_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    run = train(
+        world, tiny_config(tiny_encoder_folder, *SETTINGS), tmp_path_factory.mktemp("reading") / "run"
+    )
+    assert run.reader_gain is not None
+    run.save_reader_gain(5.0)  # whatever so few lists said it is worth
+    return run
+
+
+def test_what_it_learned_is_small_and_is_learned_once(run, world, monkeypatch):
+    assert run.reader_weights.stat().st_size < 60_000
+    monkeypatch.setattr(reading, "fit_cross_encoder", lambda *_, **__: pytest.fail("it has learned already"))
+    reading.train_reader(run, run.past("valid"), world.item_texts())
+
+
+def test_a_run_without_it_has_no_such_step(world_run, world_funnel):
+    assert reading.load_reader(world_run, []) is None
+    assert "cross_encoder" not in world_funnel.signatures.slate.reranker.steps
+    assert world_funnel.signatures.pairs == 0
+
+
+def test_it_teaches_what_it_has_read(run, world):
+    reader = reading.load_reader(run, world.item_texts())
+    slates = Slates.load(run.folder / "valid" / "slates.npz")
+    scores = reading.read_as_teacher(run, reader, slates)
+    taught = (slates.labels[:, :PAIRS] > 0).any(1)
+    np.testing.assert_array_equal(np.isnan(scores).all(1), ~taught)
+    assert np.isnan(scores[:, PAIRS:]).all()
+    assert not np.isnan(scores[taught, :2]).any()
+
+
+def test_it_reads_in_python_as_served(run, tmp_path):
+    funnel = Funnel.from_run(run)
+    folder = export_run(run, tmp_path / "models")
+    contract = json.loads((folder / "assets.extra" / "contract.json").read_text())
+    assert contract["limits"]["read_pairs"] == PAIRS
+    requests = inputs(funnel.signatures.inputs["recommend"], *REQUESTS)
+    expected = funnel.signatures.functions["recommend"](**{n: tf.constant(v) for n, v in requests.items()})
+    check_same(call(SavedModel(str(folder)), "recommend", requests), expected)
+
+
+def test_without_time_there_is_nothing_to_read(run, monkeypatch):
+    monkeypatch.setattr(reading, "affordable_pairs", lambda *_: 1)  # one pair decides nothing
+    assert reading.cross_reading(run, ["text"] * 21, timed=True) is None
+
+
+def test_the_evaluation_has_it(run):
+    stages = evaluate(run)["stages"]
+    assert stages["reranking"]["recall@10"] == pytest.approx(
+        stages["ranking"]["recall@10"]
+    )  # only 4 are moved

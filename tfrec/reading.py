@@ -1,0 +1,123 @@
+"""The cross-encoder of a run: what it reads, what it has learned, how much of it there is time for."""
+
+import logging
+import time
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfrec.config import ReadingConfig
+from tfrec.data.histories import Histories
+from tfrec.reranking.cross_encoder import CrossEncoder
+from tfrec.reranking.cross_fit import fit_cross_encoder, fit_gain, read_slates
+from tfrec.reranking.cross_step import CrossReading
+from tfrec.reranking.pair_text import PairText
+from tfrec.reranking.slates import Slates
+from tfrec.run import Run
+from tfrec.text.encoder import TextEncoder
+from tfrec.text.tuned_weights import load_tuned, save_tuned
+
+log = logging.getLogger(__name__)
+TRIALS = 5
+
+
+def make_reader(encoder: TextEncoder, texts: Sequence[str], settings: ReadingConfig) -> CrossEncoder:
+    """A cross-encoder that has learned nothing yet, over the texts of a catalogue.
+
+    Args:
+        encoder: the language model whose weights it takes; it must not be read by others once these are tuned.
+        texts: of every item.
+        settings: what of a pair is read.
+    """
+    tokenizer = encoder.tokenizer
+    table = np.zeros((len(texts) + 1, settings.tokens), np.int32)
+    pieces = encoder.pieces(tf.constant(list(texts), tf.string))[:, : settings.tokens]
+    table[1:] = pieces.to_tensor(0, shape=[len(texts), settings.tokens])
+    marks = (tokenizer.start_token_id, tokenizer.end_token_id)
+    text = PairText(table, marks, events=settings.events, event_tokens=settings.event_tokens)
+    return CrossEncoder(encoder.backbone, text, name="cross_encoder")
+
+
+def train_reader(run: Run, past: Histories, texts: Sequence[str]) -> None:
+    """Tunes the cross-encoder by LoRA and keeps what it learned in the run: once, where the settings ask for it.
+
+    Args:
+        run: says how, and keeps it.
+        past: what it may learn from.
+        texts: of every item of the catalogue.
+    """
+    settings = run.config.reading
+    if not settings.milliseconds or run.reader_weights.is_file():
+        return
+    started = time.perf_counter()
+    keras.utils.set_random_seed(run.config.seed)
+    encoder = TextEncoder.from_name(run.config.text.encoder)
+    encoder.backbone.enable_lora(settings.rank)
+    reader = make_reader(encoder, texts, settings)
+    fit_cross_encoder(reader, past, settings, seed=run.config.seed)
+    run.save_reader(lambda path: save_tuned(reader, path))
+    log.info("cross-encoder: trained in %.0f s", time.perf_counter() - started)
+
+
+def load_reader(run: Run, texts: Sequence[str]) -> CrossEncoder | None:
+    """The cross-encoder of a run over the texts of a catalogue; None where the run has none."""
+    if not run.reader_weights.is_file():
+        return None
+    reader = make_reader(TextEncoder.from_name(run.config.text.encoder), texts, run.config.reading)
+    load_tuned(reader, run.reader_weights)
+    return reader
+
+
+def read_as_teacher(run: Run, reader: CrossEncoder, slates: Slates) -> np.ndarray:
+    """The scores of ranking and the cross-encoder together, float32 `[slates, n]`, NaN where it has read nothing.
+
+    It reads the first candidates of some slates whose answer is among these. What its word is worth is found in the
+    first fit, and kept in the run: its moments come after all that it has learned from.
+    """
+    settings = run.config.reading
+    head = slates.head(settings.pairs)
+    chosen = np.flatnonzero(head.answered)
+    chosen = np.random.default_rng(run.config.seed).permutation(chosen)[: settings.slates]
+    logits = read_slates(reader, head.take(chosen))
+    if run.reader_gain is None:
+        run.save_reader_gain(fit_gain(head.take(chosen), logits))
+    scores = np.full(slates.rows.shape, np.nan, np.float32)
+    present = head.labels[chosen] >= 0
+    said = head.ranking[chosen] + run.reader_gain * logits
+    scores[chosen, : head.rows.shape[1]] = np.where(present, said, np.nan)
+    log.info("cross-encoder: %d slates read; a logit is worth %.2f of ranking", len(chosen), run.reader_gain)
+    return scores
+
+
+def cross_reading(run: Run, texts: Sequence[str], *, timed: bool = False) -> CrossReading | None:
+    """The cross-encoder of a run as a step of re-ranking; None where there is none, or it has nothing to say.
+
+    Args:
+        run: with what it has learned.
+        texts: of every item of the catalogue.
+        timed: whether it reads no more pairs than this machine has time for.
+    """
+    gain, settings = run.reader_gain, run.config.reading
+    reader = load_reader(run, texts) if gain else None
+    if reader is None or gain is None:
+        return None
+    pairs = affordable_pairs(reader, settings.milliseconds, settings.pairs) if timed else settings.pairs
+    return CrossReading(reader, gain, pairs) if pairs > 1 else None
+
+
+def affordable_pairs(reader: CrossEncoder, milliseconds: float, most: int) -> int:
+    """How many pairs this machine reads in so many milliseconds, at most `most`: half of them are timed, then all that
+    these leave time for.
+    """
+    read = tf.function(reader.score, autograph=False)
+    tokens = tf.fill([max(most // 2, 1), reader.text.tokens], 1)
+    seconds = []
+    for _ in range(TRIALS + 1):
+        started = time.perf_counter()
+        read(tokens, tf.zeros_like(tokens)).numpy()
+        seconds.append(time.perf_counter() - started)
+    pair = float(np.median(seconds[1:])) * 1e3 / len(tokens)
+    log.info("cross-encoder: %.1f ms a pair on this machine", pair)
+    return min(int(milliseconds / pair), most)
