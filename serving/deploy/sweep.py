@@ -1,7 +1,7 @@
 """Measures how a model's requests are best batched on this machine, and writes that as configuration.
 
     python -m serving.deploy.sweep --model_base_path MODELS/NAME --to FOLDER [--p99_ms 50] [--clients 16]
-        [--server "tensorflow_model_server"]
+        [--sizes 8 16] [--timeouts_us 0 5000] [--server "tensorflow_model_server"]
 
 Each candidate runs in a server of its own, on 127.0.0.1, asked by `clients` callers with the requests that the
 model's folder carries for warming up, one row each. The best is the one with the most answers a second among those
@@ -69,10 +69,12 @@ class Measured:
     p99_ms: float
 
 
-def candidates(clients: int, cores: int) -> list[Candidate]:
+def candidates(
+    clients: int, cores: int, *, sizes: Sequence[int] = SIZES, timeouts_us: Sequence[int] = TIMEOUTS_US
+) -> list[Candidate]:
     """Sizes up to what the callers can fill; one batch thread, and as many as there are cores."""
-    sizes = [size for size in SIZES if size <= clients] or [SIZES[0]]
-    return [Candidate(*parts) for parts in itertools.product(sizes, TIMEOUTS_US, sorted({1, cores}))]
+    filled = [size for size in sizes if size <= clients] or [sizes[0]]
+    return [Candidate(*parts) for parts in itertools.product(filled, timeouts_us, sorted({1, cores}))]
 
 
 def best(measured: Sequence[Measured], p99_ms: float) -> Measured:
@@ -170,7 +172,9 @@ def measure(options: argparse.Namespace, candidate: Candidate | None, requests: 
 def sweep(options: argparse.Namespace) -> Measured:
     """Measures all candidates, writes the files and returns the best."""
     requests = recorded_requests(options.model_base_path, options.model_name, options.signature)
-    ways: list[Candidate | None] = [None, *candidates(options.clients, os.cpu_count() or 1)]
+    cores = os.cpu_count() or 1
+    tried = candidates(options.clients, cores, sizes=options.sizes, timeouts_us=options.timeouts_us)
+    ways: list[Candidate | None] = [None, *tried]
     measured = []
     for candidate in ways:
         found = measure(options, candidate, requests)
@@ -226,6 +230,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--clients", type=int, default=16)
     parser.add_argument("--seconds", type=float, default=5.0, help="of load for each candidate")
     parser.add_argument("--p99_ms", type=float, default=50.0)
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="rows of a batch to try")
+    parser.add_argument("--timeouts_us", type=int, nargs="+", default=TIMEOUTS_US, help="waits to try")
     parser.add_argument(
         "--server", default="", help="the real binary's command; the embedded server by default"
     )

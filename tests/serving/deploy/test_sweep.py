@@ -25,6 +25,8 @@ def test_no_batch_is_larger_than_callers_can_fill():
     assert {way.max_batch_size for way in ways} == {8, 16}
     assert {way.threads for way in ways} == {1, 2}
     assert {way.max_batch_size for way in candidates(clients=3, cores=2)} == {8}
+    few = candidates(clients=16, cores=1, sizes=[4, 32], timeouts_us=[7])
+    assert few == [Candidate(4, 7, 1)]
 
 
 def test_a_candidate_is_a_parameters_file(tmp_path):
@@ -37,7 +39,7 @@ def test_a_candidate_is_a_parameters_file(tmp_path):
 def test_files_are_written_for_the_best(tmp_path, monkeypatch):
     rates = iter([50.0, 90.0, 70.0])
     monkeypatch.setattr(sweep, "recorded_requests", lambda *_: ["request"])
-    monkeypatch.setattr(sweep, "candidates", lambda *_: [Candidate(8, 0, 1), Candidate(16, 0, 1)])
+    monkeypatch.setattr(sweep, "candidates", lambda *_, **__: [Candidate(8, 0, 1), Candidate(16, 0, 1)])
     monkeypatch.setattr(sweep, "measure", lambda _, way, __: Measured(way, next(rates), 4.0, 9.0))
     assert main(["--model_base_path", "models", "--to", str(tmp_path)]) == 0
     parameters = text_config.read(str(tmp_path / "batching.config"), wire.BatchingParameters)
