@@ -235,6 +235,9 @@ class RankingConfig(_Stage):
     epochs: int = Field(20, ge=1)
     patience: int = Field(3, ge=1)
     lists: int = Field(10000, ge=1, description="the most training lists, one for each held-out interaction")
+    random: int = Field(
+        0, ge=0, description="random candidates beside those of recall in each training list; 0 = none"
+    )
     accumulate: int = Field(1, ge=1, description="batches whose gradients are added up for one step")
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = Field(
         "float32", description="of the ranker's layers; scores and loss are always float32"
@@ -251,6 +254,13 @@ class RankingConfig(_Stage):
     def groups(self) -> tuple[str, ...]:
         """The groups of pair features, retrieval first."""
         return ("retrieval", *self.inputs)
+
+    @field_validator("random")
+    @classmethod
+    def _can_be_corrected(cls, random: int, info: ValidationInfo) -> int:
+        if random and info.data.get("loss") not in ("listwise", "listwise_softmax", "pointwise"):
+            raise ValueError("the sampling can be corrected in the losses listwise and pointwise alone")
+        return random
 
     @field_validator("inputs")
     @classmethod

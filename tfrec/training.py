@@ -226,6 +226,8 @@ def learning_lists(
         "mask_seen": config.data.repeats == "first",
         "side": side,
         "worth": worth,
+        "random": ranking.random,
+        "random_seed": config.seed,
     }
     features = build_pair_features(earlier, content, retriever, **kept)
     lists = make_lists(retriever, features, known, moments, **asked)
@@ -256,7 +258,8 @@ def _fit_ranking(
     ranker = fit_ranker(lists, tables, config.ranking, seed=config.seed)
     ranker = ranker.with_tables(*(table[: len(content.table)] for table in tables))
     user = recalled.moments.user
-    slates = ranked_slates(ranker, lists.take(np.arange(len(user))), user, n=config.reranking.slate)
+    served = lists.of_recall().take(np.arange(len(user)))
+    slates = ranked_slates(ranker, served, user, n=config.reranking.slate)
     return ranker, slates
 
 

@@ -58,6 +58,7 @@ def test_a_setting_is_read_as_yaml(setting, value):
         (["retrieval.dim=2"], ["retrieval.dim", "greater than or equal to 4", "Received: 2"]),
         (["retrieval.dim=many"], ["retrieval.dim", "valid integer", "Received: 'many'"]),
         (["ranking.loss=best"], ["ranking.loss", "'listwise'", "Received: 'best'"]),
+        (["ranking.loss=pairwise", "ranking.random=5"], ["ranking.random", "listwise and pointwise alone"]),
         (["retrieval.dropout=1"], ["retrieval.dropout", "less than 1"]),
         (["retrieval.dim=2", "export.k=0"], ["retrieval.dim", "export.k"]),  # all of them at once
         (["retrieval.dim"], ["stage.key=value", "'retrieval.dim'"]),

@@ -106,7 +106,7 @@ def fit_ranker(
         for number, (train, valid) in enumerate(taught)
     ]
     ranker = join(members)
-    calibrate(ranker, lists.take(held), levels=not config.newcomers)
+    calibrate(ranker, lists.take(held).of_recall(), levels=not config.newcomers)
     return ranker
 
 

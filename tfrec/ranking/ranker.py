@@ -175,15 +175,23 @@ class Ranker(keras.Model):
         sample_weight: Any = None,
         training: bool = True,
     ) -> Tensor:
-        """The compiled loss; in training, where `adversarial` says so, the mean of it and that of harder lists."""
-        loss = super().compute_loss(x, y, y_pred, sample_weight, training)
+        """The compiled loss; in training, where `adversarial` says so, the mean of it and that of harder lists.
+
+        Where the inputs have a `correction` `[batch, list]`, it is added to the scores.
+        """
+
+        def of(scores: Tensor) -> Tensor:
+            shift = x.get("correction") if isinstance(x, dict) else None
+            scores = scores if shift is None else scores + shift
+            return super(Ranker, self).compute_loss(x, y, scores, sample_weight, training)
+
+        loss = of(y_pred)
         if not (training and self.adversarial):
             return loss
         vectors = list(self.embedded(x))
 
         def at(moved: list[Tensor]) -> Tensor:
-            scores = self.score(x, Embedded(*moved), training=training)
-            return super(Ranker, self).compute_loss(x, y, scores, sample_weight, training)
+            return of(self.score(x, Embedded(*moved), training=training))
 
         with tf.GradientTape() as tape:
             tape.watch(vectors)

@@ -1,11 +1,13 @@
 """Training lists: what a retriever whose answers are known says at each moment, and nothing of what came later."""
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from tests.tfrec.ranking.conftest import ITEMS, LENGTH, LIST
 from tfrec.data.histories import Histories
 from tfrec.data.moments import Moments
+from tfrec.data.worth import Worth
 from tfrec.ranking.features import NAMES
 from tfrec.ranking.lists import MASKED, make_lists
 from tfrec.retrieval.retriever import evidence
@@ -79,3 +81,49 @@ def test_unknown_items_are_not_read_and_yet_masked(retriever, features, full, mo
         shown = (before[~unknown[before]] + 1)[-LENGTH:]
         assert read[line][read[line] > 0].tolist() == shown.tolist()
         assert not {*(before + 1)} & {*lists.inputs["candidates"][line]}
+
+
+@pytest.mark.parametrize("random", [1, 3])
+def test_random_candidates_are_others(retriever, features, full, moments, random):
+    """Neither recall's nor seen nor what came next; each stands for its share of all that are left."""
+    lists = make_lists(retriever, features, full, moments, candidates=LIST, length=LENGTH, random=random)
+    plain = make_lists(retriever, features, full, moments, candidates=LIST, length=LENGTH)
+    rows, correction = lists.inputs["candidates"], lists.inputs["correction"]
+    for line, (user, place) in enumerate(zip(moments.user, moments.place, strict=True)):
+        drawn = {*rows[line, LIST:]} - {0}
+        left = {*range(1, ITEMS + 1)} - {*(full.of(user)[:place] + 1), *rows[line, :LIST], moments.row[line]}
+        assert drawn <= left
+        assert len(drawn) == min(random, len(left))
+        share = max(len(left), 1) / min(max(len(left), 1), random)
+        np.testing.assert_allclose(correction[line], [0] * LIST + [np.log(share)] * random, atol=1e-6)
+    assert (lists.labels[:, LIST:] == np.where(rows[:, LIST:] == 0, MASKED, 0)).all()
+    served = lists.of_recall()
+    assert plain.of_recall() is plain
+    assert {*served.inputs} == {*plain.inputs}
+    for name, values in plain.inputs.items():
+        np.testing.assert_array_equal(served.inputs[name], values)
+    np.testing.assert_array_equal(served.labels, plain.labels)
+
+
+def test_another_seed_draws_others(retriever, features, full, moments):
+    first, again, other = (
+        make_lists(
+            retriever, features, full, moments, candidates=3, length=LENGTH, random=2, random_seed=seed
+        )
+        for seed in (0, 0, 1)
+    )
+    np.testing.assert_array_equal(first.inputs["candidates"], again.inputs["candidates"])
+    assert (first.inputs["candidates"] != other.inputs["candidates"]).any()
+
+
+def test_what_came_next_has_its_grade_and_its_weight(retriever, features, full, moments):
+    rng = np.random.default_rng(0)
+    worth = Worth(*rng.random((2, len(full.item) + 1)).astype(np.float32))
+    plain = make_lists(retriever, features, full, moments, candidates=LIST, length=LENGTH)
+    lists = make_lists(retriever, features, full, moments, candidates=LIST, length=LENGTH, worth=worth)
+    grade = worth.grade[1 + moments.event][:, None]
+    np.testing.assert_array_equal(lists.labels, np.where(plain.labels > 0, grade, plain.labels))
+    np.testing.assert_array_equal(lists.weight, worth.weight[1 + moments.event])
+    order = worth.of_order()
+    np.testing.assert_allclose(order.weight, worth.grade * worth.weight)
+    assert (order.grade == 1).all()

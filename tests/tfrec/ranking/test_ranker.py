@@ -134,3 +134,15 @@ def test_what_was_learned_of_the_scale_is_in_the_file(tmp_path):
     ranker.save(tmp_path / "ranker.keras")
     again = keras.saving.load_model(tmp_path / "ranker.keras")
     np.testing.assert_allclose(again(INPUTS), ranker(INPUTS), atol=1e-5)
+
+
+def test_a_correction_is_added_in_the_loss_alone(ranker):
+    """That of a softmax: the score is what requests are answered with."""
+    shift = RNG.normal(size=(3, 6)).astype(np.float32)
+    labels, loss = np.eye(6, dtype=np.float32)[:3], make_loss("listwise")
+    ranker.compile(loss=loss, optimizer="sgd")
+    corrected = {**INPUTS, "correction": shift}
+    scores = ranker(INPUTS).numpy()
+    np.testing.assert_array_equal(ranker(corrected), scores)
+    found = ranker.compute_loss(corrected, labels, scores, training=False)
+    np.testing.assert_allclose(found, np.mean(loss(labels, scores + shift)), rtol=1e-5)
