@@ -6,6 +6,7 @@
 import argparse
 import logging
 import os
+from importlib import metadata
 from typing import Any
 
 from serving.model_server.status import StatusError, invalid_argument
@@ -70,6 +71,16 @@ def _flag(text: str) -> bool:
     raise argparse.ArgumentTypeError(f"expected true or false. Received: {text!r}")
 
 
+def _versions() -> str:
+    found = []
+    for name, package in (("TensorFlow ModelServer", "tfrec"), ("TensorFlow Library", "tensorflow")):
+        try:
+            found.append(f"{name}: {metadata.version(package)}")
+        except metadata.PackageNotFoundError:  # tensorflow-cpu, or run from a checkout
+            found.append(f"{name}: unknown")
+    return "\n".join(found)
+
+
 def parser() -> argparse.ArgumentParser:
     """Understands every flag of the tables above; any other is an error, never silently ignored."""
     result = argparse.ArgumentParser(
@@ -77,6 +88,7 @@ def parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
         description="Serve SavedModels over TensorFlow Serving's gRPC and REST APIs.",
     )
+    result.add_argument("--version", action="version", version=_versions())
     for name, (default, text) in VALUES.items():
         result.add_argument(
             f"--{name}", type=type(default), default=default, help=f"{text} (default: {default})"

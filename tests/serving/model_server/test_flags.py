@@ -1,5 +1,7 @@
 """The command line."""
 
+import re
+
 import pytest
 
 from serving.model_server.flags import channel_arguments, check, parser
@@ -27,6 +29,12 @@ def test_tensorflow_servings_defaults():
 )
 def test_switches(arguments, value):
     assert parse(*arguments).enable_batching is value
+
+
+def test_the_version(capsys):
+    with pytest.raises(SystemExit, match=r"^0$"):
+        parse("--version")
+    assert re.match(r"TensorFlow ModelServer: \S+\s+TensorFlow Library: \d", capsys.readouterr().out)
 
 
 def test_both_forms_of_a_value():
