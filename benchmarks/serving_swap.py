@@ -1,6 +1,6 @@
 """New versions while sixteen clients ask without a pause: no request may fail, and none may mix two versions.
 
-    python benchmarks/serving_swap.py [--seconds 60] [--versions 3] [--clients 16] [--batching] [--out
+    python -m benchmarks.serving_swap [--seconds 60] [--versions 3] [--clients 16] [--batching] [--out
     FILE.json]
 
 The model answers y = x · version and the version's name; a response is right if both agree with the version
@@ -20,6 +20,7 @@ from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+from benchmarks.machine import describe_machine
 from serving import wire
 from serving.client import Client, GrpcTransport, codec
 from serving.model_server.process import running_server
@@ -114,7 +115,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         base = Path(folder) / "base"
         base.mkdir()
-        figures = measure(base, make_versions(Path(folder), options.versions + 1), options)
+        figures = {
+            "machine": describe_machine(),
+            "seconds": options.seconds,
+            "clients": options.clients,
+            "batching": options.batching,
+            **measure(base, make_versions(Path(folder), options.versions + 1), options),
+        }
     print(json.dumps(figures, indent=2))
     if options.out:
         options.out.write_text(json.dumps(figures, indent=2) + "\n")

@@ -51,6 +51,7 @@ class _Handler(BaseHTTPRequestHandler):
     routes: Routes
     cors: bool
     protocol_version = "HTTP/1.1"
+    default_request_version = "HTTP/1.1"  # else a head that cannot be read is answered without a status line
     disable_nagle_algorithm = True
     wbufsize = -1  # head and body leave in one packet
     timeout = 60  # seconds an idle connection is kept

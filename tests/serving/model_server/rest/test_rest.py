@@ -4,6 +4,7 @@ import base64
 import gzip
 import http.client
 import json
+import socket
 
 import pytest
 
@@ -177,6 +178,14 @@ def test_errors_of_the_graph(predict):
 )
 def test_paths(ask, method, path, code, text):
     assert error_of(ask(method, path), code) == text
+
+
+@pytest.mark.parametrize("head", [b"GET / HTTP", b"GET / HTTP/x.y", b"GET", b"GET / a b c"])
+def test_a_head_that_is_no_http_is_answered_in_http(server, head):
+    host, port = server.rest_address.split(":")
+    with socket.create_connection((host, int(port)), timeout=20) as raw:
+        raw.sendall(head + b"\r\n\r\n")
+        assert raw.makefile("rb").readline().startswith(b"HTTP/1.1 400 ")
 
 
 def test_odd_paths(ask):
