@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from tests.tfrec.ranking.conftest import ITEMS
+from tests.tfrec.ranking.conftest import ITEMS, LENGTH, LIST
 from tfrec.config import RankingConfig
 from tfrec.data.histories import Histories
 from tfrec.ranking.ensemble import RankerEnsemble
 from tfrec.ranking.features import NAMES
 from tfrec.ranking.fit import fit_ranker, lessons, newest
-from tfrec.ranking.lists import MASKED, TrainingLists
+from tfrec.ranking.lists import MASKED, TrainingLists, make_lists
 from tfrec.ranking.losses import make_loss
 
 
@@ -156,3 +156,13 @@ def test_isotonic_probabilities_rise_with_the_score(lists, retriever):
     assert 0 < told[0] < told[-1] < 1
     again = ranker.with_tables(*tables_of(retriever))
     np.testing.assert_allclose(again.steps, ranker.steps)
+
+
+def test_lists_with_random_candidates_are_learned_from(lists, retriever, features, full, moments):
+    """The ranker that learned from them is asked, and its probabilities are found, without any."""
+    more = make_lists(retriever, features, full, moments, candidates=LIST, length=LENGTH, random=4)
+    ranker = fit_ranker(more, tables_of(retriever), CONFIG, seed=0)
+    assert not np.allclose(ranker(lists.inputs), lists.inputs["features"][..., 0], atol=0.1)
+    present = lists.labels >= 0
+    told = ranker.probability(ranker(lists.inputs)).numpy()[present]
+    assert told.mean() == pytest.approx((lists.labels[present] > 0).mean(), rel=0.3)
