@@ -99,9 +99,9 @@ def _unavailable(services: Services) -> HTTPException:
 
 
 def _source(body: RecommendBody, query: Query) -> Literal["request", "memory", "model"]:
-    if body.history:
+    if body.history or body.liked:
         return "request"
-    return "memory" if query.history else "model"
+    return "memory" if query.history or query.liked else "model"
 
 
 def _row(answer: RecommendAnswer, body: RecommendBody, query: Query, user: str) -> dict[str, object]:

@@ -85,6 +85,8 @@ def test_the_session_reaches_the_model(gateway, fake):
             ["", "i0"],
         ]
         assert (sent(fake)["fairness"], sent(fake)["language"]) == (0.5, b"zh")
+        post(http, {**event("like", "i4"), "user_id": "v"})
+        assert recommend(http, user="v", session="s").json()["history_from"] == "memory"
 
 
 def test_an_older_export_is_still_served(gateway, fake):
