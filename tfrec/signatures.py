@@ -29,7 +29,8 @@ from tfrec.reranking.random_draw import seeds
 from tfrec.reranking.reasons import Evidence, Reasons
 from tfrec.reranking.reranker import make_reranker
 from tfrec.reranking.rules.book import NO_RULES, RuleBook
-from tfrec.reranking.slate_model import SlateModel, SlateVectors
+from tfrec.reranking.slate_features import SlateVectors
+from tfrec.reranking.slate_model import SlateModel
 from tfrec.reranking.slate_step import SlateReading
 from tfrec.retrieval.filters import Categories, Filters
 from tfrec.retrieval.lookup import marked

@@ -26,13 +26,15 @@ from tfrec.data.worth import Worth, learn_worth
 from tfrec.determinism import deterministic_ops
 from tfrec.language import load_encoder, tune_language
 from tfrec.ranking.fit import build_pair_features, fit_ranker
+from tfrec.ranking.fresh_scores import fresh_scores
 from tfrec.ranking.lists import TrainingLists, make_lists
 from tfrec.ranking.newcomers import lists_with_newcomers
 from tfrec.ranking.ranker import Ranker
 from tfrec.reading import load_reader, read_as_teacher, train_reader
+from tfrec.reranking.slate_features import SlateVectors
 from tfrec.reranking.slate_fit import fit_slate_model
-from tfrec.reranking.slate_model import SlateModel, SlateVectors
-from tfrec.reranking.slates import Slates, ranked_slates
+from tfrec.reranking.slate_model import SlateModel
+from tfrec.reranking.slates import Slates, make_slates, ranked_slates
 from tfrec.retrieval.fit import catch_up, fit_retrieval
 from tfrec.retrieval.gains import fit_gains
 from tfrec.retrieval.retriever import Retriever
@@ -259,14 +261,21 @@ def _fit_ranking(
     ranker = ranker.with_tables(*(table[: len(content.table)] for table in tables))
     user = recalled.moments.user
     served = lists.of_recall().take(np.arange(len(user)))
-    slates = ranked_slates(ranker, served, user, n=config.reranking.slate)
-    return ranker, slates
+    n = config.reranking.slate
+    if not _wants_slate_model(config):
+        return ranker, ranked_slates(ranker, served, user, n=n)
+    scores = fresh_scores(lists.take(np.arange(len(user))), tables, user, config.ranking, seed=config.seed)
+    return ranker, make_slates(served, scores, user, n=n)
+
+
+def _wants_slate_model(config: Config) -> bool:
+    return config.reranking.slate_model and "slate_model" in config.reranking.order
 
 
 def _fit_slate_model(
     recalled: Recalled, ranker: Ranker, slates: Slates, config: Config, teach: Teach | None
 ) -> SlateModel | None:
-    if not config.reranking.slate_model or "slate_model" not in config.reranking.order:
+    if not _wants_slate_model(config):
         return None
     vectors = SlateVectors(ranker.vectors.numpy(), recalled.two_tower.blend.content.numpy())
     teacher = None if teach is None else teach(slates)

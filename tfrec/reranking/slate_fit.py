@@ -10,13 +10,14 @@ from keras import ops
 from tfrec.config import RerankingConfig
 from tfrec.ranking.losses import listwise_softmax_loss
 from tfrec.reranking.distillation import DistilledLoss
-from tfrec.reranking.slate_model import SlateModel, SlateVectors
+from tfrec.reranking.slate_features import SlateVectors
+from tfrec.reranking.slate_model import SlateModel, read_slate
 from tfrec.reranking.slates import Slates
 
 log = logging.getLogger(__name__)
 
-BATCH, EPOCHS, PATIENCE, HELD_OUT = 64, 40, 4, 0.1
-LEARNING_RATE, WEIGHT_DECAY = 1e-3, 1e-2
+BATCH, READ, EPOCHS, PATIENCE, HELD_OUT = 64, 256, 60, 6, 0.1
+LEARNING_RATE, WEIGHT_DECAY = 2e-3, 1e-2
 
 
 def fit_slate_model(
@@ -51,29 +52,32 @@ def fit_slate_model(
     if not len(held) or not len(train):
         log.info("slate model: no slates to learn from; the order of ranking stays")
         return None
-    model = SlateModel(vectors.behaviour.shape[1], vectors.text.shape[1])
+    inputs = read_all(slates, vectors)
+    model = SlateModel()
+    model.scale.adapt(inputs["features"][inputs["present"]][None])
     optimizer = keras.optimizers.AdamW(LEARNING_RATE, weight_decay=WEIGHT_DECAY, global_clipnorm=1.0)
     model.compile(optimizer=optimizer, loss=DistilledLoss(config.distillation), jit_compile=False)
     optimizer.build(model.trainable_variables)  # else the first step is traced twice
     stop = keras.callbacks.EarlyStopping("val_loss", patience=PATIENCE, restore_best_weights=True)
-    judged = slates.take(held)
     model.fit(
-        _batches(slates.take(train), labels[train], vectors, seed),
-        validation_data=_batches(judged, with_teacher(judged.labels), vectors),
+        _lines(inputs, train),
+        labels[train],
+        validation_data=(_lines(inputs, held), with_teacher(slates.labels[held])),
+        batch_size=BATCH,
         epochs=EPOCHS,
         verbose=0,
         callbacks=[stop],
     )
-    return model if is_better(model, judged, vectors) else None
+    scores = model.predict(_lines(inputs, held), verbose=0)
+    return model if is_better(scores, slates.ranking[held], slates.labels[held]) else None
 
 
-def is_better(model: SlateModel, slates: Slates, vectors: SlateVectors) -> bool:
-    """Whether the model's losses on answered slates are less than those of the order that came in, beyond the standard
-    error of the mean difference."""
-    present = slates.labels >= 0
+def is_better(scores: np.ndarray, ranking: np.ndarray, labels: np.ndarray) -> bool:
+    """Whether the losses of answered slates by the scores are less than those of the order that came in, beyond the
+    standard error of the mean difference; all float `[slates, n]`."""
     losses = [
-        ops.convert_to_numpy(listwise_softmax_loss(np.maximum(slates.labels, 0), scores, mask=present))
-        for scores in (slates.ranking, model.predict(_batches(slates, slates.labels, vectors), verbose=0))
+        ops.convert_to_numpy(listwise_softmax_loss(np.maximum(labels, 0), some, mask=labels >= 0))
+        for some in (ranking, scores)
     ]
     gain = losses[0] - losses[1]
     error = gain.std() / np.sqrt(len(gain))
@@ -101,15 +105,16 @@ def is_taught(labels: np.ndarray) -> np.ndarray:
     return (labels[..., 0] > 0).any(1) | ((~np.isnan(labels[..., 1])).sum(1) > 1)
 
 
-def _batches(
-    slates: Slates, labels: np.ndarray, vectors: SlateVectors, seed: int | None = None
-) -> tf.data.Dataset:
-    """Batches whose vectors are gathered when they are needed; shuffled with a seed, in order without."""
-    columns = tf.data.Dataset.from_tensor_slices((slates.rows, slates.ranking, slates.retrieval, labels))
-    if seed is not None:
-        columns = columns.shuffle(len(slates), seed=seed)
-    return (
-        columns.batch(BATCH)
-        .map(lambda rows, ranking, retrieval, y: (vectors.read(rows, ranking, retrieval), y))
-        .prefetch(2)
-    )
+def read_all(slates: Slates, vectors: SlateVectors) -> dict[str, np.ndarray]:
+    """What the model reads of slates, in batches: vectors are large, what is made of them is small."""
+    columns = (slates.rows, slates.history, slates.ranking, slates.retrieval)
+    tables = SlateVectors(*(tf.constant(table, tf.float32) for table in vectors))
+    parts = [
+        read_slate(tables, *(column[start : start + READ] for column in columns))
+        for start in range(0, len(slates), READ)
+    ]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _lines(inputs: dict[str, np.ndarray], chosen: np.ndarray) -> dict[str, np.ndarray]:
+    return {name: values[chosen] for name, values in inputs.items()}

@@ -3,7 +3,8 @@
 import tensorflow as tf
 
 from tfrec.reranking.draft import ABSENT, Draft, Wishes, where_asked
-from tfrec.reranking.slate_model import SlateModel, SlateVectors
+from tfrec.reranking.slate_features import SlateVectors
+from tfrec.reranking.slate_model import SlateModel, read_slate
 
 
 class SlateReading:
@@ -29,8 +30,9 @@ class SlateReading:
         low, high = ends(ranking, draft.present)
         # what a rule has pinned may be nothing that recall found
         retrieval = tf.maximum(retrieval, ends(retrieval, retrieval > ABSENT)[0])
-        head = (part[:, : self.n] for part in (draft.rows, ranking, retrieval))
-        correction = tf.math.divide_no_nan(self.model.correction(self.vectors.read(*head)), high - low)
+        rows, ranking, retrieval = (part[:, : self.n] for part in (draft.rows, ranking, retrieval))
+        read = read_slate(self.vectors, rows, wishes.recent, ranking, retrieval)
+        correction = tf.math.divide_no_nan(self.model.correction(read), high - low)
         missing = tf.shape(draft.rows)[1] - tf.shape(correction)[1]
         return draft.rescored(draft.score + tf.pad(correction, [[0, 0], [0, missing]]))
 

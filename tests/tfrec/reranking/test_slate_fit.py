@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from tfrec.config import RerankingConfig
+from tfrec.reranking.slate_features import SlateVectors
 from tfrec.reranking.slate_fit import fit_slate_model, is_taught, with_teacher
-from tfrec.reranking.slate_model import SlateVectors
+from tfrec.reranking.slate_model import read_slate
 from tfrec.reranking.slates import Slates
 
 N, ITEMS = 6, 60
@@ -33,7 +34,8 @@ def odd_ones(count: int) -> Slates:
 
 
 def share_found(model, slates: Slates) -> float:
-    scores = model(VECTORS.read(slates.rows, slates.ranking, slates.retrieval)).numpy()
+    read = read_slate(VECTORS, slates.rows, slates.history, slates.ranking, slates.retrieval)
+    scores = model(read).numpy()
     return float((scores.argmax(1) == slates.labels.argmax(1)).mean())
 
 

@@ -4,22 +4,24 @@ import numpy as np
 import pytest
 
 from tests.layer_checks import check_layer, randomize
-from tfrec.reranking.slate_model import SlateModel, SlateVectors
+from tfrec.reranking.slate_features import SlateVectors
+from tfrec.reranking.slate_model import SlateModel, read_slate
 
 N, DIM, WIDE = 7, 5, 3
 RNG = np.random.default_rng(0)
 VECTORS = SlateVectors(*(RNG.normal(size=(40, width)).astype(np.float32) for width in (DIM, WIDE)))
 ROWS = RNG.permutation(np.arange(1, 40, dtype=np.int32))[: 4 * N].reshape(4, N)
 ROWS[1, 4:] = 0
+HISTORY = np.array([[3, 9, 0], [1, 0, 0], [4, 5, 6], [0, 0, 0]], np.int32)
 SCORES = -np.sort(-RNG.normal(size=(2, 4, N)), axis=2).astype(np.float32)
 
 
 def inputs(rows: np.ndarray = ROWS, scores: np.ndarray = SCORES) -> dict:
-    return VECTORS.read(rows, *scores)
+    return read_slate(VECTORS, rows, HISTORY[: len(rows)], *scores)
 
 
 def make(**settings) -> SlateModel:
-    return SlateModel(DIM, WIDE, units=8, dropout=0.0, **settings)
+    return SlateModel(units=8, dropout=0.0, **settings)
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +59,7 @@ def test_what_stands_where_no_candidate_is_has_no_influence(model):
     np.testing.assert_array_equal(
         model.correction(inputs(scores=noise)), model.correction(inputs(scores=SCORES))
     )
-    alone = model.correction(inputs(ROWS[1:2, :4], SCORES[:, 1:2, :4]))
+    alone = model.correction(read_slate(VECTORS, ROWS[1:2, :4], HISTORY[1:2], *SCORES[:, 1:2, :4]))
     np.testing.assert_allclose(model.correction(inputs())[1:2, :4], alone, atol=1e-5)
     np.testing.assert_array_equal(model.correction(inputs())[1, 4:], 0)
 
@@ -71,10 +73,3 @@ def test_corrections_add_up_to_nothing_whatever_the_offset_of_the_scores(model):
 
 def test_an_empty_slate_is_finite(model):
     assert np.isfinite(model(inputs(np.zeros_like(ROWS)))).all()
-
-
-def test_without_language_there_is_nothing_to_read(model):
-    blind = SlateModel(DIM, 0, units=8)
-    randomize(blind)
-    vectors = VECTORS._replace(text=np.zeros((40, 0), np.float32))
-    assert np.isfinite(blind(vectors.read(ROWS, *SCORES))).all()

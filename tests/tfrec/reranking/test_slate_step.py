@@ -6,7 +6,8 @@ import tensorflow as tf
 
 from tests.layer_checks import randomize
 from tfrec.reranking.draft import ABSENT, Draft, Relevance, Wishes
-from tfrec.reranking.slate_model import SlateModel, SlateVectors
+from tfrec.reranking.slate_features import SlateVectors
+from tfrec.reranking.slate_model import SlateModel, read_slate
 from tfrec.reranking.slate_step import SlateReading
 
 RNG = np.random.default_rng(1)
@@ -21,7 +22,7 @@ KNOWN = np.array([[3, 0], [0, 0], [1, 2]], np.int32)
 
 @pytest.fixture(scope="module")
 def model() -> SlateModel:
-    model = SlateModel(4, 3, units=8)
+    model = SlateModel(units=8)
     randomize(model)
     return model
 
@@ -35,7 +36,7 @@ def drafts(model: SlateModel, retrieval: np.ndarray = RETRIEVAL) -> tuple[Draft,
 
 
 def test_an_untrained_model_leaves_the_draft_as_it_is():
-    for before, after in zip(*drafts(SlateModel(4, 3)), strict=True):
+    for before, after in zip(*drafts(SlateModel()), strict=True):
         np.testing.assert_array_equal(before, after)
 
 
@@ -44,7 +45,8 @@ def test_scores_are_corrected_in_their_own_unit(model, line):
     before, after = (Draft(*(part.numpy() for part in draft)) for draft in drafts(model))
     order = np.argsort(-RANKING[line])
     head, present = order[:N], ROWS[line][order] > 0
-    read = VECTORS.read(ROWS[line, head][None], RANKING[line, head][None], RETRIEVAL[line, head][None])
+    said = (part[line, head][None] for part in (RANKING, RETRIEVAL))
+    read = read_slate(VECTORS, ROWS[line, head][None], KNOWN[line][None], *said)
     correction = np.pad(model.correction(read)[0], (0, LIST - N))
     span = np.ptp(RANKING[line][order][present])
     expected = (before.score[line] + correction / span)[present]
