@@ -48,7 +48,7 @@ def graph(step: Step, k: int) -> tf.types.experimental.PolymorphicFunction:
 
 
 def measure(dim: int, candidates: int, k: int, repeats: int) -> dict[str, dict[str, float]]:
-    """Median milliseconds of each step: those that pass ("wall"), and those of all processors together ("processor")."""
+    """Median milliseconds of each step: those that pass ("wall"), and those of all processors ("processor")."""
     rng = np.random.default_rng(1)
     rows = tf.constant(1 + rng.permutation(ITEMS - 1)[None, :candidates], tf.int32)
     relevance = tf.constant(rng.normal(size=(1, candidates)), tf.float32)
