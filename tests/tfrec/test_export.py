@@ -183,7 +183,7 @@ def test_the_contract_says_what_a_caller_can_rely_on(contract, world: Dataset, w
     }  # fmt: skip
     assert contract["schema"]["items"]["genres"] == "category"
     assert contract["added"] == 0
-    assert contract["limits"] == {"k": 8, "retrieve_k": 12, "history": 8}
+    assert contract["limits"] == {"k": 8, "retrieve_k": 12, "history": 8, "read_pairs": 0}
     assert (contract["items"], contract["users"]) == (len(world.item_ids), len(world.user_ids))
     assert contract["dataset"] == {"name": "tiny world", "fingerprint": world.fingerprint()}
     assert contract["config"] == json.loads(json.dumps(world_run.config.model_dump()))

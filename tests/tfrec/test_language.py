@@ -59,7 +59,7 @@ def config(folder: Path, *settings: str, how: str = "lora") -> Config:
 def unfitted():
     """Stages as they are before a fit: here only the language model is asked."""
 
-    def fit(past, content, config, *, hidden, epochs, side) -> Stages:
+    def fit(past, content, config, *, hidden, epochs, side, **_) -> Stages:
         two_tower = build_two_tower(past.without(hidden), content, config.retrieval)
         return Stages(two_tower, Ranker(len(content.table), config.retrieval.dim, len(NAMES)), epochs or 1)
 

@@ -48,7 +48,7 @@ class Fits:
         self.asked: list[tuple[int, int | None]] = []
         self.interrupted = interrupted
 
-    def __call__(self, past, content, config, *, hidden=None, epochs=None, side=None) -> Stages:
+    def __call__(self, past, content, config, *, hidden=None, epochs=None, side=None, **_) -> Stages:
         self.asked.append((len(past.item), epochs))
         if len(self.asked) in self.interrupted:
             raise KeyboardInterrupt

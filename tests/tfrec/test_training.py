@@ -44,7 +44,7 @@ class Calls:
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.model: Any = MagicMock()
         self.patch, self.parts = patch, {}
-        for name in ("fit_retrieval", "fit_gains", "_fit_ranking", "catch_up"):
+        for name in ("fit_retrieval", "fit_gains", "_fit_ranking", "_fit_slate_model", "catch_up"):
             self.parts[name] = getattr(training, name)
             patch.setattr(training, name, getattr(self, name.strip("_")))
 
@@ -60,7 +60,10 @@ class Calls:
 
     def fit_ranking(self, recalled, content, config, side):
         self.earlier, self.ranked = recalled.earlier, recalled.known
-        return MagicMock()
+        return MagicMock(), None
+
+    def fit_slate_model(self, *_):
+        return None
 
     def catch_up(self, two_tower, known, config, *, seed, side, weight):
         self.caught_up = known
@@ -115,7 +118,7 @@ def test_hidden_items_are_in_no_history(calls, past):
 def test_hiding_is_asked_for_in_the_settings(tmp_path, monkeypatch, world):
     seen = []
 
-    def stop(past, content, config, *, hidden, epochs, side, worth):
+    def stop(past, content, config, *, hidden, epochs, side, **_):
         seen.append(hidden)
         raise KeyboardInterrupt
 
@@ -144,6 +147,7 @@ def ids_only(interactions: pd.DataFrame) -> Dataset:
 def test_histories_too_short_to_rank_anything(calls):
     """2 items each: too few to hold one of them out. Ranking keeps the order of retrieval."""
     calls.undo("_fit_ranking")
+    calls.undo("_fit_slate_model")
     past, content = histories(ids_only(walks(12, 2))), learn_content(ids_only(walks(12, 2)), None)
     calls.model = build_two_tower(past, content, Config().retrieval)
     ranker = fit(past, content, tiny_config()).ranker
@@ -163,7 +167,7 @@ def test_histories_too_short_to_learn_from(tmp_path):
 def untrained(monkeypatch) -> None:
     """Models as they are before training: here only what is around them is asked."""
 
-    def fit(past, content, config, *, hidden, epochs, side, worth) -> Stages:
+    def fit(past, content, config, *, hidden, epochs, side, **_) -> Stages:
         two_tower = build_two_tower(past, content, config.retrieval)
         return Stages(two_tower, Ranker(len(content.table), config.retrieval.dim, len(NAMES)), epochs or 1)
 

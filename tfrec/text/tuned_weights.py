@@ -18,7 +18,7 @@ FACTORS = ("/lora_kernel_a", "/lora_kernel_b")
 
 def save_tuned(encoder: keras.layers.Layer, path: str | Path) -> None:
     """Writes the trainable weights of a layer with a tuned backbone, by their path."""
-    save_file({weight.path: weight.numpy() for weight in encoder.trainable_weights}, path)
+    save_file({weight.path: np.asarray(weight.numpy()) for weight in encoder.trainable_weights}, path)
 
 
 def load_tuned(encoder: keras.layers.Layer, path: str | Path) -> None:
