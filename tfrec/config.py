@@ -177,7 +177,9 @@ class RetrievalConfig(_Stage):
         return index
 
 
-InputName = Literal["popularity", "language", "behaviour", "co_occurrence", "category", "activity"]
+InputName = Literal[
+    "popularity", "language", "behaviour", "co_occurrence", "category", "activity", "profile", "context"
+]
 
 
 class RankingConfig(_Stage):
@@ -207,7 +209,7 @@ class RankingConfig(_Stage):
     )
     inputs: list[InputName] = Field(
         ["popularity", "language", "behaviour", "co_occurrence", "category", "activity"],
-        description="groups of pair features beside those of retrieval",
+        description="groups of pair features beside those of retrieval; profile and context are what these alone say",
     )
     history: Literal["attention", "lstm", "none"] = Field(
         "attention", description="how a candidate meets the history"

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from tfrec.funnel import Funnel
 from tfrec.ranking.attribution import integrated_gradients, shapley_values
-from tfrec.ranking.features import GROUPS
+from tfrec.ranking.features import ALL_GROUPS
 from tfrec.request import Request
 from tfrec.retrieval.lookup import compact
 
@@ -148,7 +148,9 @@ class Explainer:
 
     def _grouped(self, features: np.ndarray) -> dict[str, float]:
         share = dict(zip(self.stages.features.names, features.tolist(), strict=True))
-        return {group: sum(share[name] for name in GROUPS[group]) for group in self.stages.features.groups}
+        return {
+            group: sum(share[name] for name in ALL_GROUPS[group]) for group in self.stages.features.groups
+        }
 
     def _event(self, item_id: str, share: float) -> EventShare:
         return EventShare(item_id, self.funnel.titles[item_id], float(share))

@@ -104,7 +104,10 @@ class SlateMaker:
 
     def pairs(self, request: Request, parts: Parts, spread: Spread, rows: tf.Tensor) -> dict[str, tf.Tensor]:
         """What the ranker reads of rows int32 `[batch, list]`, of which recall said `parts`."""
-        features = self.features(request.recent, rows, spread.evidence(parts.behaviour))
+        side = None
+        if self.features.reads_side:
+            side = self.retriever.side_evidence(request.user, request.context, rows)
+        features = self.features(request.recent, rows, spread.evidence(parts.behaviour), side)
         return {"features": features, "candidates": rows, "history": request.recent}
 
 

@@ -31,6 +31,8 @@ GROUPS = {
     "category": ("category_overlap",),
     "activity": ("history_length",),
 }
+SIDE_GROUPS = {"profile": ("profile",), "context": ("context",)}  # of what recall knows beside the history
+ALL_GROUPS = GROUPS | SIDE_GROUPS
 NAMES = tuple(name for group in GROUPS.values() for name in group)
 RECENT = 0.8  # weight of an event relative to the next newer one in the `recent` features
 
@@ -49,7 +51,7 @@ class PairFeatures(keras.layers.Layer):
         neighbours: co-occurring items kept for each item.
         categories: size of the category vocabulary with its padding id 0; 0 = none.
         slots: category ids of one item.
-        groups: keys of `GROUPS` that are asked, "retrieval" first.
+        groups: keys of `GROUPS` and `SIDE_GROUPS` that are asked, "retrieval" first.
 
     Attributes:
         names: of the features.
@@ -73,7 +75,8 @@ class PairFeatures(keras.layers.Layer):
         self.items, self.dim, self.text_dim, self.content_dim = items, dim, text_dim, content_dim
         self.neighbours, self.categories, self.slots = neighbours, categories, slots
         self.groups = tuple(groups)
-        self.names = tuple(name for group in groups for name in GROUPS[group])
+        self.names = tuple(name for group in groups for name in ALL_GROUPS[group])
+        self.reads_side = not {*groups}.isdisjoint(SIDE_GROUPS)
         shapes = {
             "vectors": (items, dim),
             "language": (items, text_dim),
@@ -109,14 +112,24 @@ class PairFeatures(keras.layers.Layer):
         for name, values in tables.items():
             self.tables[name].assign(values)
 
-    def call(self, history: tf.Tensor, candidates: tf.Tensor, retrieval: tf.Tensor) -> tf.Tensor:
+    def call(
+        self,
+        history: tf.Tensor,
+        candidates: tf.Tensor,
+        retrieval: tf.Tensor,
+        side: tf.Tensor | None = None,
+    ) -> tf.Tensor:
         """Features float32 `[batch, list, features]`; a candidate's do not depend on the list that it stands in.
 
         Args:
             history: int32 `[batch, length]`, 0 = none.
             candidates: int32 `[batch, list]`, 0 = none.
             retrieval: float32 `[batch, list, 2]`, the retriever's `evidence`.
+            side: float32 `[batch, list, 2]`, its `side_evidence`, where a group reads it.
         """
+        if self.reads_side and side is None:
+            raise ValueError(f"`side` is needed for the groups {', '.join(self.groups)}. Received: None")
+        said = [] if side is None else tf.unstack(side, axis=-1)
         asked = {
             "retrieval": lambda: tf.unstack(retrieval, axis=-1),
             "popularity": lambda: [
@@ -131,6 +144,8 @@ class PairFeatures(keras.layers.Layer):
             "co_occurrence": lambda: self._co_occurrence(history, candidates),
             "category": lambda: [self._category_overlap(history, candidates)],
             "activity": lambda: [_length(history, candidates)],
+            "profile": lambda: said[:1],
+            "context": lambda: said[1:],
         }
         return tf.stack([feature for group in self.groups for feature in asked[group]()], -1)
 
@@ -187,9 +202,9 @@ class PairFeatures(keras.layers.Layer):
 
 def check_groups(groups: Sequence[str]) -> None:
     """Raises ValueError unless the groups are known, each once, "retrieval" first."""
-    if not groups or groups[0] != "retrieval" or len({*groups}) < len(groups) or {*groups} - {*GROUPS}:
+    if not groups or groups[0] != "retrieval" or len({*groups}) < len(groups) or {*groups} - {*ALL_GROUPS}:
         raise ValueError(
-            f"`groups` must be 'retrieval' and some of {', '.join([*GROUPS][1:])}, each once. "
+            f"`groups` must be 'retrieval' and some of {', '.join([*ALL_GROUPS][1:])}, each once. "
             f"Received: {', '.join(groups) or 'none'}."
         )
 

@@ -1,6 +1,6 @@
 """The ranker's training lists: what recall, which has not seen their answers, says at moments of the past."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import tensorflow as tf
@@ -121,7 +121,8 @@ def make_lists(
             drawn, shift = draw_others(others, random, seed)
             correction = tf.concat([tf.zeros(tf.shape(rows)), shift], 1)
             rows = tf.concat([rows, drawn], 1)
-        return features(history, rows, evidence(largest(scores), rows)), rows, history, correction
+        said = retriever.side_evidence(user, context, rows) if features.reads_side else None
+        return features(history, rows, evidence(largest(scores), rows), said), rows, history, correction
 
     kept: list[tuple[np.ndarray, ...]] = []
     for first in range(0, max(1, len(moments)), BATCH):  # once also for none: the shapes are those of no list
@@ -136,8 +137,11 @@ def make_lists(
     labels = np.where(rows == 0, MASKED, rows == answers[:, None]).astype(np.float32)
     inputs = {"features": values, "candidates": rows, "history": history}
     inputs |= {"correction": correction} if random else {}
-    if worth is None:
-        return TrainingLists(inputs, labels, random=random)
-    grade = worth.grade[moments.event + 1][:, None]
-    graded = np.where(labels > 0, grade, labels)
-    return TrainingLists(inputs, graded, worth.weight[moments.event + 1], random)
+    lists = TrainingLists(inputs, labels, random=random)
+    return lists if worth is None else _with_worth(lists, worth, moments.event + 1)
+
+
+def _with_worth(lists: TrainingLists, worth: Worth, event: np.ndarray) -> TrainingLists:
+    """The lists with the grades and weights of what came next, by rows of the interactions table + 1."""
+    labels = np.where(lists.labels > 0, worth.grade[event][:, None], lists.labels)
+    return replace(lists, labels=labels, weight=worth.weight[event])

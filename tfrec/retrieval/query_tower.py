@@ -102,6 +102,12 @@ class QueryTower(keras.layers.Layer):
             x = x + self._alike(self._hidden(self.context(*context), training))
         return x
 
+    def sides(self, user: Tensor, context: Context | None) -> list[Tensor | None]:
+        """What the user, int32 `[batch]`, and the moment add to a query, `[batch, dim]` each; None = nothing known."""
+        person = None if self.user is None else self.user(user[:, None])[:, 0]
+        moment = None if self.context is None or context is None else self.context(*context)
+        return [person, moment]
+
     def last(self, present: Tensor) -> Tensor:
         """Which query is the newest, int32 `[batch]`, of histories with `present` bool `[batch, length]`."""
         events = ops.sum(ops.cast(present, "int32"), axis=1)

@@ -94,6 +94,16 @@ class Retriever:
         scores = self.model.blend.with_co_occurrence(self.index(self._wide(queries, history)), history)
         return tf.reshape(scores, [-1, count, self.items])
 
+    def side_evidence(self, user: tf.Tensor, context: Context | None, rows: tf.Tensor) -> tf.Tensor:
+        """What profile and moment alone say of rows int32 `[batch, list]`: float32 `[batch, list, 2]`, 0 = nothing."""
+        vectors, nothing = tf.gather(self.vectors, rows), tf.zeros(tf.shape(rows))
+        sides = self.model.query.sides(user, context)
+        said = [
+            nothing if side is None else tf.linalg.matvec(vectors, tf.cast(side, tf.float32))
+            for side in sides
+        ]
+        return tf.stack(said, -1)
+
     def mask(self, rows: tf.Tensor) -> tf.Tensor:
         """Rows int32 `[batch, n]` (0 = none) that may not come back, as bool `[batch, items]`."""
         return marked(rows, self.items)

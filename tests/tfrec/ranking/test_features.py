@@ -153,6 +153,15 @@ def test_only_the_groups_that_are_asked_for_are_answered(features, groups):
     assert some.names == tuple(NAMES[place] for place in places)
 
 
+def test_profile_and_context_are_what_recall_says_of_them():
+    side = np.random.default_rng(0).normal(size=(*CANDIDATES.shape, 2)).astype(np.float32)
+    some = layer(groups=("retrieval", "context", "profile"))
+    found = some(HISTORY, CANDIDATES, RETRIEVAL, side)
+    np.testing.assert_array_equal(found[..., 2:], side[..., ::-1])
+    assert some.reads_side
+    assert not layer().reads_side
+
+
 @pytest.mark.parametrize(
     "groups", [(), ("language", "retrieval"), ("retrieval", "colour"), ("retrieval",) * 2]
 )

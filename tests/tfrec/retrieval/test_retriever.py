@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.layer_checks import randomize
+from tfrec.data.user_side import Context
 from tfrec.retrieval.candidate_tower import CandidateTower
+from tfrec.retrieval.content_embedding import ContentEmbedding
+from tfrec.retrieval.content_tower import ContentTower
 from tfrec.retrieval.index import LOWEST
 from tfrec.retrieval.query_tower import QueryTower
 from tfrec.retrieval.retriever import Retriever, evidence
@@ -78,3 +82,21 @@ def test_experts_that_say_nothing_are_not_searched(retriever):
     )
     assert retriever.index.dim == 8
     assert retriever.query(HISTORY, USER).vector.shape == (2, 8)
+
+
+def test_what_profile_and_moment_say_alone(retriever):
+    """Inner products of their parts of the query with the items; nothing where the model knows of neither."""
+    rows, user = tf.constant([[1, 4], [2, 11]]), tf.constant([1, 0])
+    assert not retriever.side_evidence(user, None, rows).numpy().any()
+    sides = {"user": ContentTower(3, 8), "context": ContentEmbedding(8, content_dim=2, categories=0)}
+    for side in sides.values():
+        side.build(None)
+        randomize(side)
+    model = TwoTower(retriever.model.candidate, QueryTower(3, blocks=1, **sides))
+    moment = Context(tf.constant([[1.0, 2.0], [0.0, -1.0]]), tf.zeros([2, 0], tf.int32))
+    found = Retriever(model).side_evidence(user, moment, rows)
+    own = sides["user"](user[:, None])[:, 0], sides["context"](*moment)
+    for line in range(2):
+        vectors = retriever.vectors.numpy()[rows[line]]
+        expected = np.stack([vectors @ part[line].numpy() for part in own], -1)
+        np.testing.assert_allclose(found[line], expected, rtol=1e-5, atol=1e-6)
