@@ -9,10 +9,13 @@ from tfrec.ranking.features import PairFeatures
 from tfrec.ranking.ranker import Ranker
 from tfrec.recall import ExactRecall, Parts, Recall
 from tfrec.request import Request
-from tfrec.reranking.draft import Draft, Relevance, Wishes
+from tfrec.reranking.draft import Draft, Relevance, Wishes, clipped
+from tfrec.reranking.fairness import Fairness
 from tfrec.reranking.reranker import Reranker
 from tfrec.retrieval.filters import Filters
 from tfrec.retrieval.index import LOWEST, Answer, Spread
+
+GROUP = 50  # the best of a group that join the candidates
 
 
 class Slate(NamedTuple):
@@ -74,6 +77,7 @@ class SlateMaker:
     def make(self, request: Request, asked: Any, filters: Filters, wishes: Wishes) -> Slate:
         """The same once recall was asked."""
         rows, retrieval, spread = self.find(asked, filters, self.config.ranking.candidates)
+        rows, retrieval = self._with_groups(asked, filters, wishes, rows, retrieval)
         rows, retrieval = self._with_pinned(rows, retrieval, filters)
         ranking = self.ranking(request, asked, spread, rows)
         wishes = wishes._replace(relevance=Relevance(ranking, retrieval))
@@ -81,10 +85,43 @@ class SlateMaker:
         *_, last = drafts.values()
         return Slate(rows, retrieval, ranking, *last.first(wishes.longest), drafts)
 
-    def find(self, asked: Any, filters: Filters, k: tf.Tensor | int) -> Answer:
-        """What recall finds that no rule keeps away: whoever serves anything asks here."""
+    def find(
+        self, asked: Any, filters: Filters, k: tf.Tensor | int, *, among: tf.Tensor | None = None
+    ) -> Answer:
+        """What recall finds that no rule keeps away: whoever serves anything asks here.
+
+        Args:
+            asked: what `Recall.ask` gave.
+            filters: of the requests.
+            k: how many.
+            among: bool `[items]` by row, whom to look among; None = all.
+        """
         rules = self.reranker.rules
-        return self.recall.find(asked, filters._replace(banned=rules.banned() if rules else None), k)
+        banned = rules.banned() if rules else None
+        if among is not None:
+            banned = ~among if banned is None else banned | ~among
+        return self.recall.find(asked, filters._replace(banned=banned), k)
+
+    def _with_groups(
+        self, asked: Any, filters: Filters, wishes: Wishes, rows: tf.Tensor, retrieval: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Candidates with the best of each group that fairness speaks of, where a request asks for it: a group that
+        recall has not found cannot be shown."""
+        fairness = self.reranker.steps.get("fairness")
+        if not isinstance(fairness, Fairness):
+            return rows, retrieval
+        wants = clipped(wishes.fairness)[:, None] > 0.0
+
+        def joined() -> tuple[tf.Tensor, tf.Tensor]:
+            every, scores = rows, retrieval
+            for member in tf.unstack(fairness.member, axis=1):
+                found = self.find(asked, filters, min(GROUP, self.config.ranking.candidates), among=member)
+                is_new = wants & ~tf.reduce_any(found.rows[:, :, None] == every[:, None], 2)
+                every = tf.concat([every, tf.where(is_new, found.rows, 0)], 1)
+                scores = tf.concat([scores, tf.where(is_new, found.score, LOWEST)], 1)
+            return every, scores
+
+        return tf.cond(tf.reduce_any(wants), joined, lambda: (rows, retrieval))
 
     def _with_pinned(
         self, rows: tf.Tensor, retrieval: tf.Tensor, filters: Filters

@@ -7,6 +7,8 @@
      "intervals":   {name: {metric: [low, high]}},
      "comparisons": [{"ours", "theirs", "metric", "difference", "low", "high", ...}],
      "pointwise":   figures of the candidates' probabilities (`pointwise.py`),
+     "groups":      figures of groups of items and users (`groups.py`),
+     "curves":      what strengths of re-ranking buy and cost (`trade_offs.py`),
      "data":        {...}}
 
 A figure, a slice or a baseline that does not exist is null.
@@ -36,6 +38,8 @@ def metrics_document(
     protocol: Mapping[str, Any],
     vectors: NDArray[np.floating] | None = None,
     pointwise: Mapping[str, Any] | None = None,
+    groups: Mapping[str, Any] | None = None,
+    curves: Mapping[str, Any] | None = None,
     data: Mapping[str, Any] | None = None,
     seed: int = 0,
 ) -> dict[str, Any]:
@@ -50,6 +54,8 @@ def metrics_document(
             of baselines that were left out are added to it as `left_out`.
         vectors: language vectors `[items, dim]`; without them `ild@20` is null.
         pointwise: what `pointwise_figures` gave for the ranking stage.
+        groups: what `measure_groups` gave.
+        curves: "diversity" and "fairness", what `diversity_curve` and `fairness_curve` gave, on how many `targets`.
         data: facts about the dataset for the report (name, interactions, cleaning, ...).
         seed: of the bootstrap.
     """
@@ -66,6 +72,8 @@ def metrics_document(
         "intervals": {name: _intervals(rank, seed) for name, rank in ranks.items()},
         "comparisons": as_rows(compare_stages(our_ranks, their_ranks, seed=seed)),
         "pointwise": dict(pointwise) if pointwise else None,
+        "groups": dict(groups) if groups else None,
+        "curves": dict(curves) if curves else None,
         "data": dict(data or {}),
     }
 

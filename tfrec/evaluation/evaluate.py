@@ -11,21 +11,26 @@ from tfrec.data.splits import Targets
 from tfrec.data.user_side import Context, UserSide
 from tfrec.evaluation.baselines import item_words
 from tfrec.evaluation.document import metrics_document
+from tfrec.evaluation.groups import Groups, item_groups, measure_groups, user_groups
 from tfrec.evaluation.metrics_file import METRICS_FILE, RANKS_FILE, REPORT_FILE, write_metrics, write_ranks
 from tfrec.evaluation.pointwise import pointwise_figures
 from tfrec.evaluation.protocol import Ranking, Score, equal_time_share, lift, rank_targets, slices
 from tfrec.evaluation.report import write_report
 from tfrec.evaluation.rivals import rank_rivals
+from tfrec.evaluation.trade_offs import Candidates, diversity_curve, fairness_curve, shaper, tail_fairness
 from tfrec.funnel import Funnel
 from tfrec.ranking.ranker import Ranker
 from tfrec.reranking.draft import Wishes
+from tfrec.reranking.fairness import POPULARITY, TAIL
 from tfrec.retrieval.filters import Filters
 from tfrec.retrieval.interests import largest
 from tfrec.run import Fit, Run
 from tfrec.signatures import Signatures
 from tfrec.slate import Slate
 
-BATCH, PAIRED = 256, 2000
+BATCH, DRAWN = 256, 2000
+SHAPING = ("ranking", "reranking")
+SHAPED, SHAPED_AT_ONCE = 1000, 64  # of the drawn: each is shaped a few dozen times
 
 
 def evaluate(run: Run, on: Fit = "test") -> dict[str, Any]:
@@ -52,6 +57,10 @@ def evaluate(run: Run, on: Fit = "test") -> dict[str, Any]:
         mask_seen=mask_seen,
     )
     language = run.content.language[1:] if run.content.spec.text_dim else None
+    seed = run.config.seed
+    drawn, fair = draw(asked, targets, seed=seed), draw(asked, targets, seed=seed, most=SHAPED, fairness=1.0)
+    items = item_groups(run.content, known.counts(len(run.items)))
+    users = user_groups(run.side.profile, known)
     metrics = metrics_document(
         stages,
         rivals,
@@ -59,7 +68,9 @@ def evaluate(run: Run, on: Fit = "test") -> dict[str, Any]:
         len(run.items),
         protocol=_protocol(run, on),
         vectors=language,
-        pointwise=measure_pairs(asked, signatures.slate.ranker, targets, seed=run.config.seed),
+        pointwise=measure_pairs(drawn, signatures.slate.ranker),
+        groups=measure_groups({name: stages[name] for name in SHAPING}, targets, items, users),
+        curves=measure_curves(drawn, fair, signatures, items, language),
         data=_data(run),
         seed=run.config.seed,
     )
@@ -90,17 +101,59 @@ def rank_stages(
     }
 
 
-def measure_pairs(asked: "_Asked", ranker: Ranker, targets: Targets, *, seed: int) -> dict[str, Any]:
-    """The figures of the ranking stage's candidates and their probabilities, for at most `PAIRED` targets drawn."""
-    drawn = np.random.default_rng(seed).permutation(len(targets))[:PAIRED]
-    labels, probabilities = [np.zeros(0, bool)], [np.zeros(0)]
-    for first in range(0, len(drawn), BATCH):
-        part = drawn[first : first + BATCH]
-        slate = asked(targets.user[part]).slate
-        present = slate.candidates > 0
-        labels.append((slate.candidates == targets.item[part, None] + 1)[present])
-        probabilities.append(np.asarray(ranker.probability(slate.ranking))[present])
-    return pointwise_figures(np.concatenate(labels), np.concatenate(probabilities))
+def draw(
+    asked: "_Asked", targets: Targets, *, seed: int, most: int | None = None, fairness: float | None = None
+) -> Candidates:
+    """What the ranking stage gives to re-ranking for targets drawn.
+
+    Args:
+        asked: the graph.
+        targets: to draw from.
+        seed: of the draw.
+        most: targets drawn, `DRAWN` if not said.
+        fairness: with which candidates are asked for; None = as the run is served.
+    """
+    drawn = np.random.default_rng(seed).permutation(len(targets))[: most or DRAWN]
+    users, wanted = targets.user[drawn], targets.item[drawn] + 1
+    parts = [users[first : first + BATCH] for first in range(0, len(drawn), BATCH)]
+    slates = [asked(part, fairness=fairness).slate for part in parts]
+    rows, retrieval, ranking = (
+        np.concatenate([getattr(slate, name) for slate in slates]) if slates else np.zeros((0, 1))
+        for name in ("candidates", "retrieval", "ranking")
+    )
+    return Candidates(rows, retrieval, ranking, asked.recent[users], users, wanted)
+
+
+def measure_pairs(drawn: Candidates, ranker: Ranker) -> dict[str, Any]:
+    """The figures of the ranking stage's candidates and their probabilities."""
+    present = drawn.rows > 0
+    probabilities = np.asarray(ranker.probability(drawn.ranking))
+    return pointwise_figures((drawn.rows == drawn.wanted[:, None])[present], probabilities[present])
+
+
+def measure_curves(
+    drawn: Candidates, fair: Candidates, signatures: Signatures, items: Groups, language: np.ndarray | None
+) -> dict[str, Any]:
+    """What strengths of diversity and fairness buy, for at most `SHAPED` targets; None where nothing tells.
+
+    Args:
+        drawn, fair: candidates of the same targets first, asked for as the run is served, and with fairness.
+        signatures: of the run.
+        items: groups of them.
+        language: vectors of the catalogue, where there are any.
+    """
+    some, more = drawn.part(0, SHAPED), fair.part(0, SHAPED)
+    if not len(some.user):
+        return {"diversity": None, "fairness": None}
+    reranker, tail, wanted = signatures.slate.reranker, items[POPULARITY][TAIL], some.wanted - 1
+    plain = shaper(reranker, some, batch=SHAPED_AT_ONCE)
+    with_tail = shaper(tail_fairness(reranker, tail), more, batch=SHAPED_AT_ONCE)
+    default = signatures.config.reranking.diversity
+    return {
+        "targets": len(wanted),
+        "diversity": None if language is None else diversity_curve(plain, wanted, language, default=default),
+        "fairness": fairness_curve(with_tail, wanted, tail),
+    }
 
 
 class _Made(NamedTuple):
@@ -129,26 +182,27 @@ class _Asked:
         settings, k = signatures.config.reranking, tf.constant(signatures.config.export.k)
 
         @tf.function(reduce_retracing=True, autograph=False)
-        def made(user: tf.Tensor, recent: tf.Tensor, seen: tf.Tensor, context: Context | None) -> _Made:
+        def made(
+            user: tf.Tensor, recent: tf.Tensor, seen: tf.Tensor, context: Context | None, fairness: tf.Tensor
+        ) -> _Made:
             request = signatures.read.of_rows(user, recent, seen, context=context)
             asked = stages.recall.ask(request)
-            strengths = {
-                name: tf.fill(tf.shape(user), getattr(settings, name)) for name in ("diversity", "fairness")
-            }
-            wishes = Wishes.of(recent, k, seed=tf.cast(user, tf.int64), **strengths)
+            strengths = {"diversity": settings.diversity, "fairness": fairness}
+            filled = {name: tf.fill(tf.shape(user), strength) for name, strength in strengths.items()}
+            wishes = Wishes.of(recent, k, seed=tf.cast(user, tf.int64), **filled)
             slate = stages.make(request, asked, Filters(seen), wishes)
             return _Made(largest(asked.sought), slate._replace(drafts={}))
 
-        self._made = made
+        self._made, self.fairness = made, settings.fairness
 
-    def __call__(self, users: np.ndarray) -> _Made:
+    def __call__(self, users: np.ndarray, *, fairness: float | None = None) -> _Made:
         rows = [self.masked.of(user) + 1 if self.masked else np.zeros(1, np.int32) for user in users]
         seen = np.zeros((len(rows), max(1, *map(len, rows))), np.int32)
         for line, row in zip(seen, rows, strict=True):
             line[: len(row)] = row
-        answer = self._made(
-            users.astype(np.int32) + 1, self.recent[users], seen, self.side.context_of(self.event[users])
-        )
+        context = self.side.context_of(self.event[users])
+        strength = tf.constant(self.fairness if fairness is None else fairness, tf.float32)
+        answer = self._made(users.astype(np.int32) + 1, self.recent[users], seen, context, strength)
         return tf.nest.map_structure(lambda part: part.numpy(), answer)
 
 

@@ -15,6 +15,7 @@ from tfrec.evaluation.charts import bar, difference_plot
 from tfrec.evaluation.findings import MAIN_METRIC, best, headline, label, present, verdict_of, warnings
 from tfrec.evaluation.markup import Html, element, join
 from tfrec.evaluation.metrics_file import replace_text
+from tfrec.evaluation.report_shaping import diversity_section, fairness_section, groups_section
 from tfrec.evaluation.report_style import STYLE
 from tfrec.evaluation.tables import facts_list, figures_row, group_row, number, table
 
@@ -92,6 +93,9 @@ def _sections(metrics: Mapping[str, Any]) -> Html:
             "candidates of the ranking stage, each a pair with its target",
             facts_list(metrics.get("pointwise") or {}),
         ),
+        ("What diversity costs", "the same candidates at every strength", diversity_section(metrics)),
+        ("What fairness costs", "items outside the top fifth by popularity", fairness_section(metrics)),
+        ("Who is shown, who is served", "top 20, before re-ranking and after it", groups_section(metrics)),
         ("How it was measured", None, facts_list(metrics.get("protocol") or {})),
         ("Data", None, _data(metrics.get("data") or {})),
         ("What the words mean", None, facts_list(GLOSSARY)),

@@ -80,6 +80,20 @@ h3 { margin: 0 0 .3rem; font-size: .95rem; font-weight: 650; }
 .differences .behind .track b { background: var(--behind); }
 .zero { position: absolute; left: 50%; top: 0; bottom: 0; width: 1px; background: var(--zero); }
 
+figure { margin: 0 0 1rem; }
+figcaption { display: flex; flex-wrap: wrap; gap: 0 1.5rem; color: var(--soft); font-size: .875rem; }
+figcaption span::before {
+  content: ""; display: inline-block; width: 1.2rem; height: .2rem; margin-right: .5rem; vertical-align: middle;
+  background: var(--stage);
+}
+figcaption .series-1::before { background: var(--level); }
+.plot { display: block; width: 100%; height: auto; }
+.plot text { fill: var(--soft); font-size: 12px; }
+.plot polyline { fill: none; stroke: var(--stage); stroke-width: 2.5; stroke-linejoin: round; }
+.plot polyline.series-1 { stroke: var(--level); }
+.plot .grid { stroke: var(--rule); }
+.plot .mark { stroke: var(--soft); stroke-dasharray: 4 4; }
+
 .scroll { overflow-x: auto; margin: 0 -.6rem; }
 table { border-collapse: collapse; width: 100%; font-size: .925rem; }
 th, td { padding: .42rem .6rem; text-align: right; white-space: nowrap; font-weight: 400; }
