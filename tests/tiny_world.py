@@ -98,7 +98,7 @@ def tiny_config(encoder: str | Path = "none", *settings: str) -> Config:
         "retrieval.dim=16", "retrieval.length=8", "retrieval.blocks=1", "retrieval.dropout=0.0",
         "retrieval.learning_rate=0.02", "retrieval.batch_events=16", "retrieval.epochs=20", "retrieval.patience=3",
         "ranking.candidates=10", "ranking.neighbours=8", "ranking.units=8", "ranking.learning_rate=0.01",
-        "ranking.batch=8", "ranking.epochs=8",
+        "ranking.batch=8", "ranking.epochs=8", "reranking.slate_model=false",
         "reranking.diversity=0",
         "export.k=8", "export.retrieve_k=12",
     ]  # fmt: skip

@@ -23,7 +23,7 @@ PAIRS = 4
 SETTINGS = (
     "reading.milliseconds=100000", f"reading.pairs={PAIRS}", "reading.events=2", "reading.event_tokens=4",
     "reading.tokens=6", "reading.negatives=3", "reading.batch=32", "reading.epochs=1",
-    "retrieval.epochs=3", "ranking.epochs=1",
+    "retrieval.epochs=3", "ranking.epochs=1", "reranking.slate_model=true",
 )  # fmt: skip
 
 
