@@ -278,12 +278,14 @@ class ReadingConfig(_Stage):
     milliseconds: float = Field(
         0.0, ge=0, description="that it may read for one request, as measured at export; 0 = there is none"
     )
-    pairs: int = Field(10, ge=2, le=500, description="the most candidates that it reads, the first ones")
+    pairs: int = Field(20, ge=2, le=500, description="the most candidates that it reads, the first ones")
     events: int = Field(3, ge=1, description="newest events of the history that it reads")
     event_tokens: int = Field(12, ge=1, description="tokens of each of them")
     tokens: int = Field(24, ge=1, description="tokens of the candidate")
     rank: int = Field(16, ge=1, description="of LoRA's corrections")
-    lists: int = Field(30000, ge=1, description="the most moments of the past that it learns from")
+    lists: int = Field(
+        30000, ge=1, description="that it learns from; a moment of the past comes again with other rivals"
+    )
     negatives: int = Field(15, ge=1, description="other items beside what came next")
     batch: int = Field(64, ge=1, description="moments in a step")
     epochs: int = Field(3, ge=1)

@@ -22,7 +22,7 @@ from tfrec.training import train
 PAIRS = 4
 SETTINGS = (
     "reading.milliseconds=100000", f"reading.pairs={PAIRS}", "reading.events=2", "reading.event_tokens=4",
-    "reading.tokens=6", "reading.negatives=3", "reading.batch=32", "reading.epochs=1",
+    "reading.tokens=6", "reading.negatives=3", "reading.batch=32", "reading.epochs=1", "reading.lists=200",
     "retrieval.epochs=3", "ranking.epochs=1", "reranking.slate_model=true",
 )  # fmt: skip
 

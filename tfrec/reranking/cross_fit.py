@@ -47,11 +47,12 @@ def fit_cross_encoder(model: CrossEncoder, past: Histories, settings: ReadingCon
 def next_items(past: Histories, items: int, settings: ReadingConfig, *, seed: int) -> dict[str, np.ndarray]:
     """`history` int32 `[lists, events]` and `candidates` int32 `[lists, 1 + negatives]`, what came next first.
 
-    At most `settings.lists` moments, drawn among all that have a history; a negative that is what came next is 0.
+    `settings.lists` moments, drawn among all that have a history, as often as it takes; a negative that is what came next
+    is 0.
     """
     rng = np.random.default_rng(seed)
     chosen = np.flatnonzero(past.place >= 1)
-    chosen = np.sort(rng.permutation(chosen)[: settings.lists])
+    chosen = np.sort(np.resize(rng.permutation(chosen), settings.lists if len(chosen) else 0))
     moments = Moments(past.user[chosen], past.place[chosen], past.item[chosen] + 1)
     weight = np.sqrt(np.bincount(past.item, minlength=items))
     reach = np.cumsum(weight) / max(weight.sum(), 1.0)

@@ -20,7 +20,7 @@ from tfrec.reranking.slates import Slates
 from tfrec.text.encoder import TextEncoder
 
 SMALL = ReadingConfig(
-    events=2, event_tokens=4, tokens=4, negatives=5, batch=16, epochs=6, learning_rate=0.01, rank=4
+    events=2, event_tokens=4, tokens=4, negatives=5, batch=16, lists=300, epochs=6, learning_rate=0.01, rank=4
 )
 
 
