@@ -58,7 +58,7 @@ def fairness_section(metrics: Mapping[str, Any]) -> Html | None:
         _row(f"{point['asked']:.0%}", f"{share:.1f} %", number(point["ndcg@10"]), f"{_signed(-cost)} %")
         for point, share, cost in zip(points, reached, costs, strict=True)
     ]
-    return join([plot, table(["asked", "reached", "ndcg@10", ""], rows)])
+    return join([plot, _advice(curve.get("ask") or []), table(["asked", "reached", "ndcg@10", ""], rows)])
 
 
 def groups_section(metrics: Mapping[str, Any]) -> Html | None:
@@ -95,6 +95,13 @@ def _sentence(curve: Mapping[str, Any]) -> Html:
         else f"No strength gives {wanted}"
     )
     return element("p", f"{said}; where a request asks for none it gets {default:g}.")
+
+
+def _advice(ask: Sequence[Mapping[str, float]]) -> Html | None:
+    if not ask:
+        return None
+    said = ", ".join(f"{one['ask']:.1%} for {one['for']:.0%}" for one in ask)
+    return element("p", f"To give the long tail a share of all places, ask for a least share of {said}.")
 
 
 def _row(name: str, *cells: str) -> Html:

@@ -111,12 +111,28 @@ def fairness_curve(shape: Shape, wanted: NDArray[np.integer], tail: NDArray[np.b
         shape: of a reranker with `tail_fairness`.
         wanted: positions of the targets.
         tail: bool `[items]`.
+
+    Returns:
+        {"points": [{"asked", "reached", "ndcg@10"}], "ask": [{"for", "ask"}]}: for a share of all places, what to ask
+        for. Lists that have more than their least share of their own are why that is less.
     """
     points = []
     for share in SHARES:
         top = shape("fairness", share)
         points.append({"asked": share, "reached": share_shown(top, tail), "ndcg@10": quality(top, wanted)})
-    return {"points": points}
+    return {"points": points, "ask": to_ask(points)}
+
+
+def to_ask(points: Sequence[Mapping[str, Any]]) -> list[dict[str, float]]:
+    """The least share by which each of `SHARES` is reached on the whole, linear between points; what is out of reach,
+    or reached without asking, is left out."""
+    reached = [point["reached"] for point in points]
+    if None in reached:
+        return []
+    rising = np.maximum.accumulate(reached)
+    within = [share for share in SHARES if rising[0] < share <= rising[-1]]
+    asked = np.interp(within, rising, [point["asked"] for point in points])
+    return [{"for": share, "ask": float(ask)} for share, ask in zip(within, asked, strict=True)]
 
 
 def tail_fairness(reranker: Reranker, tail: NDArray[np.bool_]) -> Reranker:

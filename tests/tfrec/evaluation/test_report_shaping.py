@@ -59,6 +59,11 @@ def test_fairness_tells_what_is_asked_reached_and_paid():
     assert cells(fairness_section(METRICS), "50%") == ["50.5 %", "0.150", "−25.0 %"]
 
 
+def test_what_to_ask_for_is_said():
+    told = {"points": FAIR, "ask": [{"for": 0.2, "ask": 0.1333}]}
+    assert "13.3% for 20%" in fairness_section({"curves": {"fairness": told}})
+
+
 def test_groups_before_and_after():
     html = groups_section(METRICS)
     assert cells(html, "even") == ["25.0%", "1,234", "50.0%", "37.5%", "0.111", "–"]

@@ -14,6 +14,7 @@ from tfrec.evaluation.trade_offs import (
     quality,
     shaper,
     tail_fairness,
+    to_ask,
 )
 from tfrec.reranking.diversity import Diversity
 from tfrec.reranking.reranker import Reranker
@@ -73,6 +74,17 @@ def test_the_long_tail_reaches_the_share_that_is_asked_within_a_point(candidates
     assert [point["asked"] for point in curve["points"]] == list(SHARES)
     for point in curve["points"]:
         assert point["reached"] == pytest.approx(point["asked"], abs=0.01)
+
+
+def test_what_to_ask_for_lies_between_what_was_tried():
+    tried = [(0.0, 0.15), (0.1, 0.18), (0.2, 0.24), (0.3, 0.32)]
+    points = [{"asked": asked, "reached": reached} for asked, reached in tried]
+    # .2 is reached a third of the way from .1 to .2, .3 three quarters of that from .2 to .3; .1 without asking
+    assert to_ask(points) == [
+        {"for": 0.2, "ask": pytest.approx(0.1 + 0.1 / 3)},
+        {"for": 0.3, "ask": pytest.approx(0.2 + 0.1 * 3 / 4)},
+    ]
+    assert to_ask([{"asked": 0.0, "reached": None}]) == []
 
 
 def test_quality_is_the_mean_over_all_targets():
