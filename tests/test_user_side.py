@@ -34,7 +34,8 @@ from tfrec.training import train
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory) -> Run:
-    return train(moody_dataset(), moody_config(), tmp_path_factory.mktemp("moody") / "run")
+    config = moody_config("ranking.inputs=[popularity, behaviour, co_occurrence, profile, context]")
+    return train(moody_dataset(), config, tmp_path_factory.mktemp("moody") / "run")
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +85,20 @@ def test_a_known_user_is_answered_by_history_and_moment(funnel, mood):
 def test_a_history_of_unknown_items_is_none(funnel, mood):
     asked = {"context": {"mood": mood}}
     assert funnel.recommend("nobody", ["?", "what"], **asked) == funnel.recommend("nobody", **asked)
+
+
+@pytest.mark.parametrize("taste", TASTES)
+@pytest.mark.parametrize("mood", MOODS)
+def test_ranking_reads_what_profile_and_moment_say_alone(run, funnel, taste, mood):
+    read, slate = funnel.signatures.read, funnel.signatures.slate
+    assert slate.features.names[-2:] == ("profile", "context")
+    told = {name: tf.constant(value) for name, value in read.context.inputs({"mood": mood}).items()}
+    asked = read(tf.constant([NEWCOMERS[taste]]), tf.constant([[""]]), tf.constant([""]), told)
+    rows = tf.range(1, len(run.items) + 1)[None]
+    profile, context = slate.retriever.side_evidence(asked.user, asked.context, rows).numpy()[0].T
+    tastes, moods = zip(*map(kind, run.items["item_id"]), strict=True)
+    for said, own in ((profile, np.array(tastes) == taste), (context, np.array(moods) == mood)):
+        assert said[own].mean() > said[~own].mean() + said.std()
 
 
 def test_an_unknown_value_is_a_missing_one(funnel):
