@@ -19,6 +19,7 @@ SMALL = {
     "text": {"encoder": "none"},
     "retrieval": {"dim": 8, "length": 4, "blocks": 1, "heads": 1, "epochs": 1, "catch_up_epochs": 0},
     "ranking": {"candidates": 10, "neighbours": 5, "epochs": 1},
+    "reranking": {"slate_model": False},
     "export": {"k": 5, "retrieve_k": 8},
 }
 

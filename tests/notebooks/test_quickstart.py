@@ -21,6 +21,7 @@ SMALL = [
     "retrieval.catch_up_epochs=0",
     "ranking.candidates=10",
     "ranking.epochs=1",
+    "reranking.slate_model=false",
     "export.k=8",
     "export.retrieve_k=12",
 ]
