@@ -30,7 +30,7 @@ from tfrec.slate import Slate
 
 BATCH, DRAWN = 256, 2000
 SHAPING = ("ranking", "reranking")
-SHAPED, SHAPED_AT_ONCE = 1000, 64  # of the drawn: each is shaped a few dozen times
+SHAPED, AT_ONCE = 1000, 64  # of the drawn: each is shaped a few dozen times, so many together
 
 
 def evaluate(run: Run, on: Fit = "test") -> dict[str, Any]:
@@ -115,7 +115,8 @@ def draw(
     """
     drawn = np.random.default_rng(seed).permutation(len(targets))[: most or DRAWN]
     users, wanted = targets.user[drawn], targets.item[drawn] + 1
-    parts = [users[first : first + BATCH] for first in range(0, len(drawn), BATCH)]
+    # fairness brings more candidates: tensors of other sizes, beside which those of the stages stay allocated
+    parts = [users[first : first + AT_ONCE] for first in range(0, len(drawn), AT_ONCE)]
     slates = [asked(part, fairness=fairness).slate for part in parts]
     rows, retrieval, ranking = (
         np.concatenate([getattr(slate, name) for slate in slates]) if slates else np.zeros((0, 1))
@@ -146,8 +147,8 @@ def measure_curves(
     if not len(some.user):
         return {"diversity": None, "fairness": None}
     reranker, tail, wanted = signatures.slate.reranker, items[POPULARITY][TAIL], some.wanted - 1
-    plain = shaper(reranker, some, batch=SHAPED_AT_ONCE)
-    with_tail = shaper(tail_fairness(reranker, tail), more, batch=SHAPED_AT_ONCE)
+    plain = shaper(reranker, some, batch=AT_ONCE)
+    with_tail = shaper(tail_fairness(reranker, tail), more, batch=AT_ONCE)
     default = signatures.config.reranking.diversity
     return {
         "targets": len(wanted),
