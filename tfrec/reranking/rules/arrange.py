@@ -78,11 +78,11 @@ def _reserved(limit: Limit, pinned: tf.Tensor) -> tf.Tensor:
     """How many pins have each value of each candidate, int32 `[batch, list, slots]`."""
     if limit.in_a_row:
         return tf.zeros_like(limit.ids)
-    of_pins = tf.where(pinned[..., None], limit.ids, 0)
-    batch, width = tf.unstack(tf.shape(pinned))
-    every = tf.reshape(of_pins, [batch, width * limit.ids.shape[2]])
-    equal = (limit.ids[..., None] == every[:, None, None]) & (limit.ids > 0)[..., None]
-    return tf.reduce_sum(tf.cast(equal, tf.int32), 3)
+    of_pins = tf.reshape(tf.where(pinned[..., None], limit.ids, 0), [tf.shape(pinned)[0], -1])
+    line = tf.broadcast_to(tf.range(tf.shape(of_pins)[0])[:, None], tf.shape(of_pins))
+    sizes = [tf.shape(of_pins)[0], tf.reduce_max(limit.ids) + 1]
+    number = tf.scatter_nd(tf.stack([line, of_pins], -1), tf.ones_like(of_pins), sizes)  # of each value
+    return tf.where(limit.ids > 0, tf.gather(number, limit.ids, batch_dims=1), 0)
 
 
 def _shared(ids: tf.Tensor, picked: tf.Tensor) -> tf.Tensor:
