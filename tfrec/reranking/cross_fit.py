@@ -47,8 +47,8 @@ def fit_cross_encoder(model: CrossEncoder, past: Histories, settings: ReadingCon
 def next_items(past: Histories, items: int, settings: ReadingConfig, *, seed: int) -> dict[str, np.ndarray]:
     """`history` int32 `[lists, events]` and `candidates` int32 `[lists, 1 + negatives]`, what came next first.
 
-    `settings.lists` moments, drawn among all that have a history, as often as it takes; a negative that is what came next
-    is 0.
+    `settings.lists` moments, drawn among all that have a history, as often as it takes. A negative that is what came
+    next is 0.
     """
     rng = np.random.default_rng(seed)
     chosen = np.flatnonzero(past.place >= 1)
