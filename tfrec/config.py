@@ -392,6 +392,14 @@ class Config(_Stage):
     reranking: RerankingConfig = RerankingConfig()
     export: ExportConfig = ExportConfig()
 
+    @field_validator("reading")
+    @classmethod
+    def _has_a_language_model(cls, reading: ReadingConfig, info: ValidationInfo) -> ReadingConfig:
+        text = info.data.get("text")
+        if reading.milliseconds and text is not None and text.encoder == "none":
+            raise ValueError("a language model to read with is needed: set text.encoder, or milliseconds=0")
+        return reading
+
     def to_yaml(self) -> str:
         """All settings as YAML, in the order of the pipeline."""
         return yaml.safe_dump(self.model_dump(), sort_keys=False)

@@ -9,7 +9,6 @@ import pandas as pd
 import tensorflow as tf
 
 from tfrec.additions import TITLE, extended_content, load_additions
-from tfrec.data.dataset import texts_of
 from tfrec.language import load_encoder
 from tfrec.reading import cross_reading
 from tfrec.rule_file import load_book
@@ -76,7 +75,6 @@ class Funnel:
             content = extended_content(content, addition)
         if content.added:
             stages = stages.grown(content)
-        texts = [text for table in (run.items, *additions) for text in texts_of(table, run.schema.items)]
         items = pd.concat([table[["item_id", TITLE]] for table in (run.items, *additions)])
         ids, titles = items["item_id"].to_list(), items[TITLE].to_list()
         signatures = Signatures(
@@ -90,7 +88,7 @@ class Funnel:
             two_tower=stages.two_tower,
             ranker=stages.ranker,
             slate_model=stages.slate_model,
-            cross_reading=cross_reading(run, texts, timed=timed),
+            cross_reading=cross_reading(run, [run.items, *additions], timed=timed),
             encoder=encoder or load_encoder(run),
             config=run.config,
             rules=load_book(run, additions),

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 import keras
 import numpy as np
+import pandas as pd
 import tensorflow as tf
 
 from tfrec.config import ReadingConfig
+from tfrec.data.dataset import texts_of
 from tfrec.data.histories import Histories
 from tfrec.reranking.cross_encoder import CrossEncoder
 from tfrec.reranking.cross_fit import fit_cross_encoder, fit_gain, read_slates
@@ -91,17 +93,19 @@ def read_as_teacher(run: Run, reader: CrossEncoder, slates: Slates) -> np.ndarra
     return scores
 
 
-def cross_reading(run: Run, texts: Sequence[str], *, timed: bool = False) -> CrossReading | None:
+def cross_reading(run: Run, tables: Sequence[pd.DataFrame], *, timed: bool = False) -> CrossReading | None:
     """The cross-encoder of a run as a step of re-ranking; None where there is none, or it has nothing to say.
 
     Args:
         run: with what it has learned.
-        texts: of every item of the catalogue.
+        tables: of the items, which together are the catalogue.
         timed: whether it reads no more pairs than this machine has time for.
     """
     gain, settings = run.reader_gain, run.config.reading
-    reader = load_reader(run, texts) if gain else None
-    if reader is None or gain is None:
+    if not gain:
+        return None
+    reader = load_reader(run, [text for table in tables for text in texts_of(table, run.schema.items)])
+    if reader is None:
         return None
     pairs = affordable_pairs(reader, settings.milliseconds, settings.pairs) if timed else settings.pairs
     return CrossReading(reader, gain, pairs) if pairs > 1 else None

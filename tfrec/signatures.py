@@ -97,7 +97,6 @@ class Signatures:
         learned: dict[StepName, Step] = {} if cross_reading is None else {"cross_encoder": cross_reading}
         if slate_model is not None:
             learned["slate_model"] = SlateReading(slate_model, read, config.reranking.slate)
-        self.pairs = 0 if cross_reading is None else cross_reading.pairs
         reranker = make_reranker(
             config.reranking,
             vectors=vectors,
@@ -107,6 +106,7 @@ class Signatures:
             book=rules,
             learned=learned,
         )
+        self.pairs = cross_reading.pairs if cross_reading and "cross_encoder" in reranker.steps else 0
         recall = make_recall(retriever, features, known, config)
         self.slate = SlateMaker(recall, features, ranker, reranker, config)
         self.read = RequestReader(

@@ -140,7 +140,8 @@ def fit(
     """
     recalled = learn_recall(past, content, config, hidden=hidden, epochs=epochs, side=side, worth=worth)
     ranker, slates = _fit_ranking(recalled, content, config, side)
-    slate_model = _fit_slate_model(recalled, ranker, slates, config, teach)
+    teacher = None if teach is None else teach(slates)  # also finds what the cross-encoder is worth
+    slate_model = _fit_slate_model(recalled, ranker, slates, config, teacher)
     learn_newest(recalled, config, side)
     ranker.set_new(recalled.two_tower.candidate.warm)
     return Stages(recalled.two_tower, ranker, recalled.epochs, slate_model, slates)
@@ -262,7 +263,7 @@ def _fit_ranking(
     user = recalled.moments.user
     served = lists.of_recall().take(np.arange(len(user)))
     n = config.reranking.slate
-    if not _wants_slate_model(config):
+    if not _wants_slate_model(config) and not config.reading.milliseconds:
         return ranker, ranked_slates(ranker, served, user, n=n)
     scores = fresh_scores(lists.take(np.arange(len(user))), tables, user, config.ranking, seed=config.seed)
     return ranker, make_slates(served, scores, user, n=n)
@@ -273,10 +274,9 @@ def _wants_slate_model(config: Config) -> bool:
 
 
 def _fit_slate_model(
-    recalled: Recalled, ranker: Ranker, slates: Slates, config: Config, teach: Teach | None
+    recalled: Recalled, ranker: Ranker, slates: Slates, config: Config, teacher: np.ndarray | None
 ) -> SlateModel | None:
     if not _wants_slate_model(config):
         return None
     vectors = SlateVectors(ranker.vectors.numpy(), recalled.two_tower.blend.content.numpy())
-    teacher = None if teach is None else teach(slates)
     return fit_slate_model(slates, vectors, config.reranking, seed=config.seed, teacher=teacher)

@@ -37,9 +37,9 @@ class UserFeatures:
 
     Args:
         history: items interacted with, without the disliked ones.
-        liked: items whose last verdict was a like, given in this session.
+        liked: items whose last verdict was a like, given in this visit.
         disliked: items whose last verdict was a dislike.
-        shown: items displayed in this session and not interacted with since.
+        shown: items displayed in this visit and not interacted with since.
     """
 
     history: tuple[str, ...] = ()

@@ -11,6 +11,7 @@ from serving.model_server.saved_model import SavedModel
 from tests.served_call import call, check_same
 from tests.tiny_world import REQUESTS, inputs, tiny_config
 from tfrec import reading
+from tfrec.config import ConfigError
 from tfrec.data.dataset import Dataset
 from tfrec.evaluation.evaluate import evaluate
 from tfrec.export import export_run
@@ -71,7 +72,17 @@ def test_it_reads_in_python_as_served(run, tmp_path):
 
 def test_without_time_there_is_nothing_to_read(run, monkeypatch):
     monkeypatch.setattr(reading, "affordable_pairs", lambda *_: 1)  # one pair decides nothing
-    assert reading.cross_reading(run, ["text"] * 21, timed=True) is None
+    assert reading.cross_reading(run, [run.items], timed=True) is None
+
+
+def test_it_is_judged_where_there_is_no_slate_model(world, tiny_encoder_folder, tmp_path):
+    config = tiny_config(tiny_encoder_folder, *SETTINGS, "reranking.slate_model=false")
+    assert train(world, config, tmp_path / "run").reader_gain is not None
+
+
+def test_a_language_model_is_needed():
+    with pytest.raises(ConfigError, match=r"reading: .*set text.encoder, or milliseconds=0"):
+        tiny_config("none", "reading.milliseconds=10")
 
 
 def test_the_evaluation_has_it(run):

@@ -28,12 +28,21 @@ class CrossEncoder(keras.Model):
         text: turns rows into tokens.
         units: width of the perceptron.
         dropout: of the perceptron.
+
+    Raises:
+        ValueError: the backbone has not these inputs.
     """
 
     def __init__(
         self, backbone: Any, text: PairText, *, units: int = 128, dropout: float = 0.1, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
+        missing = {"token_ids", "segment_ids", "padding_mask"} - {*backbone.input}
+        if missing:
+            raise ValueError(
+                f"`backbone` must tell two texts apart, as BERT does. Received: one without the input "
+                f"{', '.join(sorted(missing))}. Set reading.milliseconds=0, or another text.encoder."
+            )
         self.backbone, self.text = backbone, text
         if hasattr(backbone, "pooled_dense"):
             backbone.pooled_dense.trainable = False  # BERT's own pooler is not on the way to the output
