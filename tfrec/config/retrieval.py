@@ -36,6 +36,11 @@ class RetrievalConfig(Settings):
     neighbours: int = Field(
         100, ge=0, description="items that appear in the same histories, kept for each item; 0 = not used"
     )
+    shrinkage: float = Field(
+        0.0,
+        ge=0,
+        description="how many users two items must share for half of their likeness to count, there and in ranking",
+    )
     user_id: bool = Field(False, description="whether a known user has an embedding of their own")
     time: bool = Field(
         False, description="whether hour, weekday and the time since the event before are part of a query"

@@ -36,8 +36,9 @@ def build_pair_features(
 ) -> PairFeatures:
     """The feature layer of a catalogue: counts and co-occurrence from `histories`, item vectors from retrieval."""
     items, slots = content.category.shape
-    language, vocabulary, space = content.language, content.spec.vocabulary, retriever.model.blend.content
-    met = neighbours(histories.matrix(items - 1 - content.added), neighbours_kept)
+    language, vocabulary, blend = content.language, content.spec.vocabulary, retriever.model.blend
+    matrix, space = histories.matrix(items - 1 - content.added), blend.content
+    met = neighbours(matrix, neighbours_kept, shrinkage=blend.shrinkage)
     rows, cosines = (np.pad(table, ((0, content.added), (0, 0))) for table in met)
     layer = PairFeatures(
         items,

@@ -27,10 +27,10 @@ class Blend(keras.layers.Layer):
         score = g_b ⟨q, c_i⟩ + g_t Σ_j w_j ⟨t_{h_j}, t_i⟩ / Σ_j w_j + g_c Σ_j w_j cos(h_j, i)
 
     with q, c_i of the two towers, t content vectors (language and other vectors in a `ContentSpace`, beside the words
-    of a `LexicalSpace`), cos the cosine of two items' users (item-kNN). An item without interactions has gains of its
-    own, `k_b ⟨q, c_i⟩ + k_t Σ_j w_j ⟨t_{h_j}, t_i⟩ / Σ_j w_j + k_0`, and c_i is the mean of its `NEAREST` warm items by
-    content, weighted by their squared likeness: what language says of a new item is read through the behaviour towards
-    what resembles it.
+    of a `LexicalSpace`), cos the shrunken cosine of two items' users (item-kNN). An item without interactions has gains
+    of its own, `k_b ⟨q, c_i⟩ + k_t Σ_j w_j ⟨t_{h_j}, t_i⟩ / Σ_j w_j + k_0`, and c_i is the mean of its `NEAREST` warm
+    items by content, weighted by their squared likeness: what language says of a new item is read through the behaviour
+    towards what resembles it.
 
     Computed in float32 under any dtype policy, as an index is.
 
@@ -40,6 +40,7 @@ class Blend(keras.layers.Layer):
         content_dim: width of the content space.
         lexical_dim: width of the words' vectors, 0 = none.
         neighbours: co-occurring items kept for each item, 0 = none.
+        shrinkage: of the cosines, which are those of `tfrec.retrieval.co_occurrence`.
     """
 
     def __init__(
@@ -50,10 +51,11 @@ class Blend(keras.layers.Layer):
         content_dim: int = 0,
         lexical_dim: int = 0,
         neighbours: int = 0,
+        shrinkage: float = 0.0,
         **kwargs: Any,
     ) -> None:
         super().__init__(**{**kwargs, "dtype": "float32"})
-        self.items, self.width, self.neighbours = items, width, neighbours
+        self.items, self.width, self.neighbours, self.shrinkage = items, width, neighbours, shrinkage
         self.content_dim, self.lexical_dim = content_dim, lexical_dim
         self.mean = self._table("mean", (width,))
         self.projection = self._table("projection", (width, content_dim))
@@ -162,7 +164,7 @@ class Blend(keras.layers.Layer):
         )
 
     def get_config(self) -> dict[str, Any]:
-        names = ("items", "width", "content_dim", "lexical_dim", "neighbours")
+        names = ("items", "width", "content_dim", "lexical_dim", "neighbours", "shrinkage")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 

@@ -6,12 +6,16 @@ from scipy.sparse import csr_matrix, diags
 BLOCK = 1024
 
 
-def neighbours(interactions: csr_matrix, k: int) -> tuple[np.ndarray, np.ndarray]:
+def neighbours(interactions: csr_matrix, k: int, *, shrinkage: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
     """The k nearest items of each item (item-kNN, Sarwar et al. 2001, doi:10.1145/371920.372071).
+
+    A cosine that n users made is multiplied by `n / (n + shrinkage)`: two items that one user met, perhaps by chance,
+    look as alike as two that all their users share (Bell and Koren 2007, doi:10.1109/ICDM.2007.90, section 3).
 
     Args:
         interactions: binary float32 `[users, items]`.
         k: neighbours kept.
+        shrinkage: users; 0 = the cosine as it is.
 
     Returns:
         rows int32 `[items + 1, k]` (position + 1; 0 = none) and cosines float32 `[items + 1, k]`, best first;
@@ -25,6 +29,9 @@ def neighbours(interactions: csr_matrix, k: int) -> tuple[np.ndarray, np.ndarray
         similar = (unit[:, first : first + BLOCK].T @ unit).toarray()
         local = np.arange(len(similar))
         similar[local, first + local] = 0
+        if shrinkage:
+            together = similar * norms[first : first + BLOCK, None] * norms
+            similar *= together / (together + shrinkage)
         kept = min(k, items)
         top = np.argpartition(-similar, kept - 1, axis=1)[:, :kept]
         top = np.take_along_axis(

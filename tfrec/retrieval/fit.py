@@ -147,6 +147,7 @@ def _build_blend(content: ItemContent, config: RetrievalConfig) -> Blend:
         content_dim=dim,
         lexical_dim=lexical.shape[1],
         neighbours=config.neighbours,
+        shrinkage=config.shrinkage,
     )
     blend.learn_content(content.vectors, lexical)
     return blend
@@ -156,8 +157,8 @@ def remember(model: TwoTower, histories: Histories) -> None:
     """Tells a model which items appear together in `histories`, and which users have one."""
     if model.query.user is not None:
         model.query.user.set_warm(np.append(False, histories.lengths > 0))
-    matrix = histories.matrix(model.candidate.items - 1)
-    model.blend.set_neighbours(*neighbours(matrix, model.blend.neighbours))
+    matrix, blend = histories.matrix(model.candidate.items - 1), model.blend
+    blend.set_neighbours(*neighbours(matrix, blend.neighbours, shrinkage=blend.shrinkage))
 
 
 def fit_retrieval(

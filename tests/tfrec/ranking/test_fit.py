@@ -8,9 +8,10 @@ from tfrec.config import RankingConfig
 from tfrec.data.histories import Histories
 from tfrec.ranking.ensemble import RankerEnsemble
 from tfrec.ranking.features import NAMES
-from tfrec.ranking.fit import fit_ranker, lessons, newest
+from tfrec.ranking.fit import build_pair_features, fit_ranker, lessons, newest
 from tfrec.ranking.lists import MASKED, TrainingLists, make_lists
 from tfrec.ranking.losses import make_loss
+from tfrec.retrieval.co_occurrence import neighbours
 
 
 def test_the_tables_are_those_of_the_catalogue(features, full, content, retriever):
@@ -23,6 +24,14 @@ def test_the_tables_are_those_of_the_catalogue(features, full, content, retrieve
     popular = np.argsort(full.counts(ITEMS), kind="stable")
     assert (np.diff(tables["popularity"][1:][popular]) >= 0).all()
     assert (features.items, features.categories, features.neighbours) == (ITEMS + 1, 3, 3)
+
+
+def test_chance_meetings_count_less_in_ranking_as_they_do_in_recall(full, content, retriever, monkeypatch):
+    monkeypatch.setattr(retriever.model.blend, "shrinkage", 5.0)
+    layer = build_pair_features(full, content, retriever, neighbours_kept=3)
+    expected = neighbours(full.matrix(ITEMS), 3, shrinkage=5.0)
+    for name, table in zip(("neighbour", "cosine"), expected, strict=True):
+        np.testing.assert_array_equal(layer.tables[name].numpy(), table)
 
 
 def with_answer(lists: TrainingLists, feature: int) -> TrainingLists:

@@ -37,6 +37,33 @@ def test_the_nearest_by_cosine(k, block, monkeypatch):
         assert not cosines[item + 1][~found].any()
 
 
+@pytest.mark.parametrize("block", [5, 1024])
+def test_few_users_make_less_of_a_likeness(block, monkeypatch):
+    monkeypatch.setattr(co_occurrence, "BLOCK", block)
+    seen = (np.random.default_rng(1).random((40, 17)) < 0.2).astype(np.float32)
+    rows, cosines = neighbours(csr_matrix(seen), 16, shrinkage=3.0)
+    together = seen.T @ seen
+    expected = dense_cosines(seen) * together / (together + 3.0)
+    for item in range(17):
+        found = rows[item + 1] > 0
+        np.testing.assert_allclose(
+            cosines[item + 1][found], expected[item][rows[item + 1][found] - 1], atol=1e-6
+        )
+        assert found.sum() == np.count_nonzero(expected[item])
+    assert (np.diff(cosines, axis=1) <= 0).all()
+
+
+def test_a_chance_meeting_falls_behind_a_habit():
+    """Items 1 and 2 share their only user; items 0 and 3 share 4 of 6 users: 1 > 2/3, but 1 · 1/3 < 2/3 · 4/6."""
+    seen = np.zeros((9, 4), np.float32)
+    seen[0, [0, 1, 2]] = 1  # the first of the users of item 0
+    seen[1:5, [0, 3]] = 1
+    seen[5, 0], seen[6:8, 3] = 1, 1
+    plain, shrunken = (neighbours(csr_matrix(seen), 1, shrinkage=shrinkage) for shrinkage in (0.0, 2.0))
+    np.testing.assert_allclose(plain[1][[1, 2]], [[4 / 6], [1.0]], atol=1e-6)
+    np.testing.assert_allclose(shrunken[1][[1, 2]], [[4 / 6 * 4 / 6], [1 / 3]], atol=1e-6)
+
+
 def test_by_hand():
     """Items 0 and 1 share one of two and one user: 1 / sqrt(2 · 1)."""
     rows, cosines = neighbours(csr_matrix(np.array([[1, 1, 0], [1, 0, 0]], np.float32)), 2)

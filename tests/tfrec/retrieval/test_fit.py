@@ -8,7 +8,7 @@ from tfrec.config import RetrievalConfig
 from tfrec.data.histories import Histories
 from tfrec.data.item_content import ContentSpec, ItemContent
 from tfrec.data.splits import Targets
-from tfrec.retrieval.fit import MONITOR, build_two_tower, catch_up, fit_retrieval, most_epochs
+from tfrec.retrieval.fit import MONITOR, build_two_tower, catch_up, fit_retrieval, most_epochs, remember
 from tfrec.retrieval.validation import FullCatalogueNdcg
 
 RING, NEW = 12, 12  # positions 0 to 11 are the ring; nobody has met position 12
@@ -112,6 +112,26 @@ def test_what_is_built_fits_the_catalogue():
     np.testing.assert_array_equal(tower.category, content.category)
     np.testing.assert_array_equal(tower.warm, [0, *[1] * RING, 0])
     assert build_two_tower(histories, content, config()).query.user is None
+
+
+def test_the_settings_say_how_few_shared_users_count_half():
+    histories, content = ring_histories(), ring_content()
+    plain, shrunken = (
+        build_two_tower(histories, content, config(neighbours=3, shrinkage=shrinkage))
+        for shrinkage in (0.0, 4.0)
+    )
+    for model in (plain, shrunken):
+        remember(model, histories)
+    share = histories.matrix(RING)
+    together = (share.T @ share).toarray()
+    near = plain.blend.neighbour.numpy()
+    np.testing.assert_array_equal(near[:, 0], shrunken.blend.neighbour.numpy()[:, 0])
+    count = together[np.arange(RING), near[1 : RING + 1, 0] - 1]
+    np.testing.assert_allclose(
+        shrunken.blend.cosine.numpy()[1 : RING + 1, 0],
+        plain.blend.cosine.numpy()[1 : RING + 1, 0] * count / (count + 4),
+        rtol=1e-6,
+    )
 
 
 def test_catching_up_learns_what_is_new(trained):
