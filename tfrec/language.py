@@ -10,10 +10,14 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 import keras
+import numpy as np
 
 from tfrec.config import Config
-from tfrec.data.companions import find_companions
+from tfrec.data.companions import Companions, find_companions
 from tfrec.data.histories import Histories
+from tfrec.data.moments import held_out
+from tfrec.data.text_lists import TextLists, find_text_lists
+from tfrec.retrieval.co_occurrence import neighbours
 from tfrec.run import Run
 from tfrec.text.behaviour import teach
 from tfrec.text.encoder import TextEncoder
@@ -37,7 +41,8 @@ def tune_language(run: Run, past: Histories, texts: Sequence[str]) -> None:
     keras.utils.set_random_seed(config.seed)
     length = min(config.tuning.length, config.text.sequence_length)
     student = TextEncoder.from_name(config.text.encoder, sequence_length=length)
-    lesson = teach(student, find_companions(past, texts), config.text.tuning, config.tuning, seed=config.seed)
+    material = learning_material(past, texts, config)
+    lesson = teach(student, material, config.text.tuning, config.tuning, seed=config.seed)
     log.info(
         "language model: held-out items have a mean reciprocal rank of %.4f, untuned %.4f, error of the gain %.4f: %s",
         lesson.after,
@@ -47,6 +52,20 @@ def tune_language(run: Run, past: Histories, texts: Sequence[str]) -> None:
     )
     facts = {**asdict(lesson), "kept": lesson.is_better, "seconds": round(time.perf_counter() - started, 1)}
     run.save_tuning(facts, (lambda path: save_tuned(student, path)) if lesson.is_better else None)
+
+
+def learning_material(past: Histories, texts: Sequence[str], config: Config) -> Companions | TextLists:
+    """What the language model learns from.
+
+    Lists are those of moments before the ones that ranking learns from: who has seen these answers knows more about
+    them than it will about any other, and ranking would trust it too much.
+    """
+    if config.tuning.learn_from == "companions":
+        return find_companions(past, texts)
+    earlier = past.head(past.lengths - held_out(past))
+    near, _ = neighbours(earlier.matrix(len(texts)), config.ranking.neighbours)
+    rng = np.random.default_rng(config.seed)
+    return find_text_lists(earlier, texts, near, most=config.ranking.lists, rng=rng)
 
 
 def load_encoder(run: Run) -> TextEncoder | None:

@@ -15,6 +15,7 @@ from tests.tiny_world import tiny_config
 from tfrec import language, training
 from tfrec.config import Config, ConfigError
 from tfrec.data.dataset import Dataset, make_dataset
+from tfrec.data.moments import held_out
 from tfrec.export import export_run
 from tfrec.language import load_encoder, untuned_encoder
 from tfrec.ranking.features import NAMES
@@ -122,8 +123,8 @@ class Teacher:
     def __init__(self, lesson: Lesson | None) -> None:
         self.lesson = lesson
 
-    def __call__(self, encoder: TextEncoder, companions, how, config, *, seed) -> Lesson:
-        self.companions, self.length = companions, encoder.sequence_length
+    def __call__(self, encoder: TextEncoder, material, how, config, *, seed) -> Lesson:
+        self.material, self.length = material, encoder.sequence_length
         if self.lesson is None:
             raise KeyboardInterrupt
         apply_tuning(encoder, how, rank=config.rank)
@@ -186,10 +187,23 @@ def test_only_what_both_fits_know_is_learned_from(tmp_path, dataset, folder, mon
         expected |= {
             (TEXTS[a], TEXTS[b]) for i, a in enumerate(own) for j, b in enumerate(own) if 0 < abs(i - j) <= 3
         }
-    texts = teacher.companions.texts
+    texts = teacher.material.texts
     assert {
-        (texts[a], texts[b]) for a, b in zip(*teacher.companions.together.nonzero(), strict=True)
+        (texts[a], texts[b]) for a, b in zip(*teacher.material.together.nonzero(), strict=True)
     } == expected
+
+
+def test_lists_end_before_the_moments_that_ranking_learns_from(tmp_path, dataset, folder, monkeypatch):
+    teacher = Teacher(WORSE)
+    monkeypatch.setattr(language, "teach", teacher)
+    run = train(dataset, config(folder, "tuning.learn_from=lists"), tmp_path)
+    lists, known = teacher.material, run.known("valid")
+    earlier = known.head(known.lengths - held_out(known))
+    answers = sorted(zip(lists.user.tolist(), (lists.texts[text] for text in lists.answers), strict=True))
+    later = earlier.place >= 1
+    expected = zip(earlier.user[later].tolist(), (TEXTS[item] for item in earlier.item[later]), strict=True)
+    assert answers == sorted(expected)
+    assert not run.hidden[[TEXTS.index(text) for _, text in answers]].any()
 
 
 def test_the_untuned_encoder_is_the_one_of_the_settings(folder):

@@ -1,13 +1,11 @@
 """Teaches a text encoder by behaviour: texts of items that keep company come close, also of items not seen yet.
 
-Every text is taken once in turn, beside a companion drawn from its own: a popular item is an anchor no more often than
-a rare one. A tenth of the texts is held out with all their pairs; how well these are found by texts that were learned
-decides which epoch is kept, and whether any is.
+What is learned from is a course: pairs of companions, or lists of what came next among what might have. A tenth of the
+texts is held out; how well these are found by what was learned decides which epoch is kept, and whether any is.
 """
 
 import logging
 import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import keras
@@ -16,9 +14,11 @@ import tensorflow as tf
 
 from tfrec.config import TuningConfig
 from tfrec.data.companions import Companions
+from tfrec.data.text_lists import TextLists
 from tfrec.text.encoder import TextEncoder
-from tfrec.text.held_out_pairs import ERROR, MONITOR, HeldOutPairs
-from tfrec.text.pair_model import PairModel
+from tfrec.text.held_out import ERROR, MONITOR
+from tfrec.text.list_course import ListCourse
+from tfrec.text.pair_course import PairCourse
 from tfrec.text.tuning import apply_tuning
 
 PATIENCE = 3  # epochs
@@ -53,13 +53,13 @@ class Lesson:
 
 
 def teach(
-    encoder: TextEncoder, companions: Companions, how: str, config: TuningConfig, *, seed: int
+    encoder: TextEncoder, material: Companions | TextLists, how: str, config: TuningConfig, *, seed: int
 ) -> Lesson:
     """Tunes an encoder; it keeps the weights of its best epoch, which need not be better than none.
 
     Args:
         encoder: changed in place.
-        companions: what may be learned from.
+        material: what may be learned from.
         how: "top", "lora" or "full", as `apply_tuning` reads it.
         config: settings.
         seed: of what is held out and of the batches; weights and dropout follow `keras.utils.set_random_seed`.
@@ -68,37 +68,32 @@ def teach(
     weights = encoder.count_params()
     log.info("language model: %s trains %s of %s parameters", how, f"{trained:,}", f"{weights:,}")
     rng = np.random.default_rng(seed)
-    held = companions.hold_out(rng)
-    exam, known = HeldOutPairs(companions, held, rng), companions.without(held)
-    if not len(exam) or len(known.accompanied) < 2:
+    course = PairCourse(material, rng) if isinstance(material, Companions) else ListCourse(material, rng)
+    if not len(course.exam) or course.pairs < 2:
         log.warning("language model: too few items follow each other to learn from: it stays as it is")
         return Lesson(trained, weights)
-    figures = _fit(PairModel(encoder, xla=config.xla), known, exam, config, RATES[how], rng).history
+    figures = _fit(encoder, course, config, RATES[how]).history
     best = int(np.argmax(figures[MONITOR]))
     after, error = figures[MONITOR][best], figures[ERROR][best]
-    return Lesson(trained, weights, float(exam.before.mean()), after, error, len(figures[MONITOR]))
+    return Lesson(trained, weights, float(course.exam.before.mean()), after, error, len(figures[MONITOR]))
 
 
 def _fit(
-    model: PairModel,
-    companions: Companions,
-    exam: HeldOutPairs,
-    config: TuningConfig,
-    rate: float,
-    rng: np.random.Generator,
+    encoder: TextEncoder, course: PairCourse | ListCourse, config: TuningConfig, rate: float
 ) -> keras.callbacks.History:
-    batch = min(config.batch, len(companions.accompanied))
+    batch = min(max(2, config.batch * PairCourse.reads // course.reads), course.pairs)
+    model = course.model(encoder, xla=config.xla)
     optimizer = keras.optimizers.Adam(config.learning_rate or rate, global_clipnorm=1.0)
     model.compile(optimizer=optimizer, jit_compile=False)
     stop = keras.callbacks.EarlyStopping(MONITOR, mode="max", patience=PATIENCE, restore_best_weights=True)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*shuffle=True", category=UserWarning)  # the batches do it
         return model.fit(
-            _batches(companions, token_table(model.encoder, companions.texts), batch, rng),
+            course.batches(token_table(encoder, course.texts), batch),
             epochs=config.epochs,
-            steps_per_epoch=min(config.steps, len(companions.accompanied) // batch),
+            steps_per_epoch=min(config.steps, course.pairs // batch),
             verbose=0,
-            callbacks=[exam, stop],
+            callbacks=[course.exam, stop],
         )
 
 
@@ -109,22 +104,3 @@ def token_table(encoder: TextEncoder, texts: list[str]) -> np.ndarray:
         tokens = encoder.tokenize(tf.constant(texts[first : first + 1024]))[0].numpy()
         table[first : first + 1024, : tokens.shape[1]] = tokens
     return table
-
-
-def _batches(
-    companions: Companions, tokens: np.ndarray, batch: int, rng: np.random.Generator
-) -> tf.data.Dataset:
-    """Pairs for a `PairModel`, without end; anchors that do not fill a batch wait for the next turn."""
-    anchors, width = companions.accompanied, tokens.shape[1]
-    whole = len(anchors) // batch * batch
-
-    def pairs() -> Iterator[dict[str, np.ndarray]]:
-        while True:
-            for anchor in rng.permutation(anchors)[:whole].reshape(-1, batch):
-                companion = companions.draw(anchor, rng)
-                rival = ~companions.between(anchor, companion) & (anchor[:, None] != companion)
-                yield {"anchor": tokens[anchor], "companion": tokens[companion], "rival": rival}
-
-    ids, flags = tf.TensorSpec([batch, width], tf.int32), tf.TensorSpec([batch, batch], tf.bool)
-    signature = {"anchor": ids, "companion": ids, "rival": flags}
-    return tf.data.Dataset.from_generator(pairs, output_signature=signature)

@@ -10,11 +10,12 @@ import tensorflow as tf
 
 from tests.themed_texts import found_by_theme, themed_encoder, themed_histories, themed_texts
 from tfrec.config import TuningConfig
-from tfrec.data.companions import find_companions
+from tfrec.data.companions import Companions, find_companions
 from tfrec.data.histories import Histories
+from tfrec.data.text_lists import TextLists, find_text_lists
 from tfrec.text.behaviour import Lesson, teach, token_table
 from tfrec.text.encoder import TextEncoder
-from tfrec.text.held_out_pairs import HeldOutPairs
+from tfrec.text.pair_course import HeldOutPairs
 from tfrec.text.pair_model import PairModel
 
 TEXTS = themed_texts()
@@ -29,10 +30,22 @@ def config(**settings) -> TuningConfig:
     return TuningConfig(**{"batch": 16, "epochs": 18, "learning_rate": 0.02, "xla": False, **settings})
 
 
-def taught(folder: Path, past: Histories, how: str = "lora", **settings) -> tuple[TextEncoder, Lesson]:
+def taught(
+    folder: Path,
+    past: Histories,
+    how: str = "lora",
+    material: Companions | TextLists | None = None,
+    **settings,
+) -> tuple[TextEncoder, Lesson]:
     keras.utils.set_random_seed(0)
     encoder = TextEncoder.from_name(folder, sequence_length=8)
-    return encoder, teach(encoder, find_companions(past, TEXTS), how, config(**settings), seed=0)
+    return encoder, teach(encoder, material or find_companions(past, TEXTS), how, config(**settings), seed=0)
+
+
+def lists_of(past: Histories) -> TextLists:
+    """With rivals of any theme: here nobody's company says what is to be learned."""
+    near = np.random.default_rng(2).integers(1, len(TEXTS) + 1, (len(TEXTS) + 1, 8))
+    return find_text_lists(past, TEXTS, near, most=1000, rng=np.random.default_rng(1))
 
 
 def final_exam(encoder: TextEncoder, past: Histories) -> float:
@@ -59,6 +72,17 @@ def test_items_that_nobody_took_are_found_by_what_behaviour_taught(folder, caplo
     assert f"val_mrr {lesson.after:.4f}" in caplog.text
 
 
+def test_lists_teach_it_too(folder):
+    """What came next shares the theme of the history; what might have come need not."""
+    new = np.arange(len(TEXTS)) % 7 == 0
+    past = themed_histories().without(new)
+    untuned = TextEncoder.from_name(folder, sequence_length=8)
+    encoder, lesson = taught(folder, past, material=lists_of(past), epochs=12)
+    assert found_by_theme(untuned.encode(TEXTS), new) <= 0.3
+    assert found_by_theme(encoder.encode(TEXTS), new) >= 0.9
+    assert lesson.is_better
+
+
 def test_a_gain_within_twice_its_error_may_be_chance():
     assert not Lesson(1, 2, before=0.5, after=0.519, error=0.01).is_better
     assert Lesson(1, 2, before=0.5, after=0.521, error=0.01).is_better
@@ -83,6 +107,9 @@ def test_too_little_to_learn_from(folder, caplog, users):
     assert not lesson.is_better
     assert lesson.epochs == 0
     assert "too few items follow each other" in caplog.text
+    _, lesson = taught(folder, past, material=lists_of(past))
+    assert not lesson.is_better
+    assert lesson.epochs == 0
 
 
 def test_token_table_is_what_the_encoder_reads(folder):

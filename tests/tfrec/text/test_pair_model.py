@@ -8,8 +8,9 @@ import pytest
 
 from tests.themed_texts import themed_encoder, themed_texts
 from tfrec.text.behaviour import token_table
+from tfrec.text.behaviour_model import TEMPERATURE
 from tfrec.text.encoder import TextEncoder
-from tfrec.text.pair_model import TEMPERATURE, PairModel, contrastive_loss
+from tfrec.text.pair_model import PairModel, contrastive_loss
 
 
 def one_way(logits: np.ndarray, rival: np.ndarray) -> float:

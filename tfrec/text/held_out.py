@@ -6,46 +6,43 @@ import time
 import keras
 import numpy as np
 
-from tfrec.data.companions import Companions
-
 MONITOR, ERROR = "val_mrr", "val_error"
 QUESTIONS = 512  # at most, so that an examination takes little of an epoch's time
 
 log = logging.getLogger(__name__)
 
 
-class HeldOutPairs(keras.callbacks.Callback):
-    """Adds figures to the logs of a `PairModel`: held-out texts are ranked by their likeness to a learned companion.
+class HeldOutTexts(keras.callbacks.Callback):
+    """Adds figures to the logs of a `BehaviourModel`: held-out texts are ranked by their likeness to what is asked.
 
-    `val_mrr` is the mean reciprocal rank; `val_error` the standard error of what it gained over `before`.
+    `val_mrr` is the mean reciprocal rank; `val_error` the standard error of what it gained over `before`. A subclass
+    says what is asked.
 
     Args:
-        companions: all of them.
-        held: the texts that are not learned from, bool `[texts]`; they are ranked among each other.
-        rng: draws the questions where there are too many.
+        pool: texts that are ranked among each other.
+        answers: int64 `[questions]`, places in the pool.
+        right: bool `[questions, pool]`, what else would be right, and does not count as better.
 
     Attributes:
         before: what the model measured as it was when training began.
     """
 
-    def __init__(self, companions: Companions, held: np.ndarray, rng: np.random.Generator) -> None:
+    def __init__(self, pool: list[str], answers: np.ndarray, right: np.ndarray) -> None:
         super().__init__()
-        known, new = np.flatnonzero(~held), np.flatnonzero(held)
-        asked, self.answers = companions.between(known, new).nonzero()
-        if len(asked) > QUESTIONS:
-            chosen = np.sort(rng.choice(len(asked), QUESTIONS, replace=False))
-            asked, self.answers = asked[chosen], self.answers[chosen]
-        self.right = companions.between(known[asked], new)
-        self.questions = [companions.texts[text] for text in known[asked]]
-        self.pool = [companions.texts[text] for text in new]
+        self.pool, self.answers, self.right = pool, answers, right
 
     def __len__(self) -> int:
-        return len(self.questions)
+        return len(self.answers)
+
+    def asked(self) -> np.ndarray:
+        """The vectors of the questions as they are now, float32 `[questions, dim]`."""
+        raise NotImplementedError
 
     def measure(self) -> np.ndarray:
         """Reciprocal ranks as they are now, float64 `[questions]`."""
-        encode = self.model.encoder.encode
-        return reciprocal_ranks(encode(self.questions) @ encode(self.pool).T, self.answers, self.right)
+        return reciprocal_ranks(
+            self.asked() @ self.model.encoder.encode(self.pool).T, self.answers, self.right
+        )
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         self.before = self.measure()
@@ -62,6 +59,13 @@ class HeldOutPairs(keras.callbacks.Callback):
         logs |= {MONITOR: float(ranks.mean()), ERROR: float(gains.std() / np.sqrt(len(gains)))}
         figures = ", ".join(f"{name} {value:.4f}" for name, value in logs.items())
         log.info("language model, epoch %d: %s (%.0f s)", epoch + 1, figures, seconds)
+
+
+def some_questions(count: int, rng: np.random.Generator) -> np.ndarray:
+    """Numbers of at most `QUESTIONS` of so many, int64, rising."""
+    if count <= QUESTIONS:
+        return np.arange(count)
+    return np.sort(rng.choice(count, QUESTIONS, replace=False))
 
 
 def reciprocal_ranks(scores: np.ndarray, answers: np.ndarray, right: np.ndarray) -> np.ndarray:

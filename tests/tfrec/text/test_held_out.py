@@ -4,7 +4,8 @@ import numpy as np
 
 from tests.themed_texts import THEMES, themed_histories, themed_texts
 from tfrec.data.companions import find_companions
-from tfrec.text.held_out_pairs import QUESTIONS, HeldOutPairs, reciprocal_ranks
+from tfrec.text.held_out import QUESTIONS, reciprocal_ranks
+from tfrec.text.pair_course import HeldOutPairs
 
 SCORES = np.array([[0.9, 0.5, 0.7, 0.1]])
 
