@@ -130,6 +130,7 @@ class Signatures:
             Phrases(config.reranking.language),
         )
         self._recommend = tf.function(self.recommend, autograph=False)
+        self._served = tf.function(self._serve, autograph=False)  # one trace for all signatures with a slate
 
     @property
     def layers(self) -> list[Any]:
@@ -234,7 +235,7 @@ class Signatures:
             "propensity": tf.where(here, chance, 0.0),
         }
 
-    def _served(self, asked: Mapping[str, tf.Tensor]) -> tuple[Request, Slate]:
+    def _serve(self, asked: Mapping[str, tf.Tensor]) -> tuple[Request, Slate]:
         context = {name: value for name, value in asked.items() if name not in ASKED}
         request = self.read(asked["user_id"], asked["history"], asked["query_text"], context, asked["liked"])
         liked, disliked, shown = (self.read.item_rows(asked[name]) for name in FEEDBACK)

@@ -9,6 +9,7 @@ import keras
 from keras import ops
 
 from tfrec.reranking.pair_text import PairText
+from tfrec.text.bert import hidden_states
 
 Tensor = Any
 
@@ -66,7 +67,7 @@ class CrossEncoder(keras.Model):
         """Logits float32 `[pairs]` of token and segment ids int32 `[pairs, tokens]`; token 0 is padding."""
         present = ops.cast(token_ids != 0, "int32")
         read = {"token_ids": token_ids, "segment_ids": segment_ids, "padding_mask": present}
-        states = ops.cast(self.backbone(read, training=training)["sequence_output"], "float32")
+        states = ops.cast(hidden_states(self.backbone, read, training=training), "float32")
         user, candidate = (
             _mean(states, ops.cast(present * ops.cast(segment_ids == side, "int32"), "float32"))
             for side in (0, 1)

@@ -17,6 +17,7 @@ import tensorflow as tf
 import tensorflow_text  # noqa: F401  (registers the tokenizer's ops)
 
 from tfrec.text.batches import BATCH, encode_in_steps
+from tfrec.text.bert import hidden_states
 from tfrec.text.sources import POOLINGS, load_language_model
 
 
@@ -111,8 +112,7 @@ class TextEncoder(keras.layers.Layer):
         inputs = {"token_ids": token_ids, "padding_mask": padding_mask}
         if "segment_ids" in self.backbone.input:
             inputs["segment_ids"] = tf.zeros_like(token_ids)
-        output = self.backbone(inputs, training=training)
-        states = tf.cast(output["sequence_output"] if isinstance(output, dict) else output, tf.float32)
+        states = tf.cast(hidden_states(self.backbone, inputs, training=training), tf.float32)
         if self.pooling == "cls":
             pooled = states[:, 0]
         else:
