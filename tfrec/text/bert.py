@@ -1,9 +1,9 @@
 """BERT's forward pass in few large ops, for a backbone that KerasHub has loaded.
 
-KerasHub writes a layer for any backend: over `[batch, length, dim]` with einsums, so that TensorFlow finds no bias and no
-activation to fuse into a product. Here the token vectors of a batch are one matrix `[batch · length, dim]`, and each
-dense layer is a product, a bias and perhaps an activation in the form that TensorFlow fuses on a CPU. The vectors are the
-same; a text of 64 tokens takes some two thirds of the time.
+KerasHub writes a layer for any backend: over `[batch, length, dim]` with einsums, so that TensorFlow finds no bias and
+no activation to fuse into a product. Here the token vectors of a batch are one matrix `[batch · length, dim]`, and each
+dense layer is a product, a bias and perhaps an activation in the form that TensorFlow fuses on a CPU. The vectors are
+the same; a text of 64 tokens takes some two thirds of the time.
 """
 
 from typing import Any
@@ -34,7 +34,7 @@ def hidden_states(backbone: Any, inputs: dict[str, tf.Tensor], *, training: bool
 
 
 def is_plain(backbone: Any) -> bool:
-    """Whether a backbone is a BERT as published: in float32, normalised after each part, not quantised, and TensorFlow's."""
+    """Whether a backbone is a BERT as published, under TensorFlow, in float32 and not quantised."""
     return (
         keras.backend.backend() == "tensorflow"
         and type(backbone) is keras_hub.models.BertBackbone
