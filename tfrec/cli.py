@@ -54,6 +54,7 @@ def _is_known(error: Exception) -> bool:
             "ConfigError",
             "RunError",
             "EncoderNotFound",
+            "GenerativeModelNotFound",
             "ServingError",
             "PipelineError",
             "ExplanationError",

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from tfrec.additions import TITLE, extended_content, load_additions
 from tfrec.language import load_encoder
-from tfrec.reading import cross_reading
+from tfrec.reading import load_readings
 from tfrec.rule_file import load_book
 from tfrec.run import Fit, Run
 from tfrec.signatures import Signatures
@@ -68,6 +68,7 @@ class Funnel:
 
         Raises:
             RulesError: the rules of the run cannot hold for its catalogue.
+            GenerativeModelNotFound: the settings name a generative model that there is not.
         """
         additions = load_additions(run) if additions is None else additions
         content, stages = run.content, run.load_stages(fit)
@@ -88,7 +89,7 @@ class Funnel:
             two_tower=stages.two_tower,
             ranker=stages.ranker,
             slate_model=stages.slate_model,
-            cross_reading=cross_reading(run, [run.items, *additions], timed=timed),
+            readings=load_readings(run, [run.items, *additions], titles, timed=timed),
             encoder=encoder or load_encoder(run),
             config=run.config,
             rules=load_book(run, additions),

@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from tfrec.config import ReadingConfig
+from tfrec.config import ReadingConfig, StepName
 from tfrec.data.dataset import texts_of
 from tfrec.data.histories import Histories
+from tfrec.generative import likelihood_reading
 from tfrec.reranking.cross_encoder import CrossEncoder
 from tfrec.reranking.cross_fit import fit_cross_encoder, fit_gain, read_slates
-from tfrec.reranking.cross_step import CrossReading
+from tfrec.reranking.language_step import LanguageReading
 from tfrec.reranking.pair_text import PairText
 from tfrec.reranking.slates import Slates
 from tfrec.run import Run
@@ -93,7 +94,28 @@ def read_as_teacher(run: Run, reader: CrossEncoder, slates: Slates) -> np.ndarra
     return scores
 
 
-def cross_reading(run: Run, tables: Sequence[pd.DataFrame], *, timed: bool = False) -> CrossReading | None:
+def load_readings(
+    run: Run, tables: Sequence[pd.DataFrame], titles: Sequence[str], *, timed: bool = False
+) -> dict[StepName, LanguageReading]:
+    """The steps of re-ranking in which a language model reads candidates, by name; those that there are.
+
+    Args:
+        run: with what was learned.
+        tables: of the items, which together are the catalogue.
+        titles: of every item.
+        timed: whether the cross-encoder reads no more pairs than this machine has time for.
+
+    Raises:
+        GenerativeModelNotFound: the settings name a generative model that there is not.
+    """
+    steps: dict[StepName, LanguageReading | None] = {
+        "cross_encoder": cross_reading(run, tables, timed=timed),
+        "likelihood": likelihood_reading(run.config, titles),
+    }
+    return {name: step for name, step in steps.items() if step is not None}
+
+
+def cross_reading(run: Run, tables: Sequence[pd.DataFrame], *, timed: bool = False) -> LanguageReading | None:
     """The cross-encoder of a run as a step of re-ranking; None where there is none, or it has nothing to say.
 
     Args:
@@ -108,7 +130,7 @@ def cross_reading(run: Run, tables: Sequence[pd.DataFrame], *, timed: bool = Fal
     if reader is None:
         return None
     pairs = affordable_pairs(reader, settings.milliseconds, settings.pairs) if timed else settings.pairs
-    return CrossReading(reader, gain, pairs) if pairs > 1 else None
+    return LanguageReading(reader, gain, pairs) if pairs > 1 else None
 
 
 def affordable_pairs(reader: CrossEncoder, milliseconds: float, most: int) -> int:

@@ -6,6 +6,7 @@ answers as the Python object does.
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -21,9 +22,9 @@ from tfrec.ranking.ranker import Ranker
 from tfrec.recall import make_recall
 from tfrec.request import Request, RequestReader
 from tfrec.reranking.certificate import position_in, traces
-from tfrec.reranking.cross_step import CrossReading
 from tfrec.reranking.draft import Step, Wishes, clipped
 from tfrec.reranking.exploration import propensity
+from tfrec.reranking.language_step import LanguageReading
 from tfrec.reranking.phrases import Phrases
 from tfrec.reranking.random_draw import seeds
 from tfrec.reranking.reasons import Evidence, Reasons
@@ -60,7 +61,7 @@ class Signatures:
         hidden: bool `[items]`, items whose interactions no model has seen; None = there are none.
         two_tower, ranker: trained stages.
         slate_model: likewise; None = the order of ranking is not corrected.
-        cross_reading: the step of the cross-encoder; None = there is none.
+        readings: the steps in which a language model reads candidates, by name.
         encoder: reads free text; None = there is no language model, and free text is ignored.
         config: settings.
         context: how the context of the interactions was made; None = a request tells none.
@@ -84,7 +85,7 @@ class Signatures:
         hidden: np.ndarray | None = None,
         rules: RuleBook = NO_RULES,
         slate_model: SlateModel | None = None,
-        cross_reading: CrossReading | None = None,
+        readings: Mapping[StepName, LanguageReading] = MappingProxyType({}),
     ) -> None:
         self.config, self.encoder, self.added = config, encoder, content.added
         retriever, kept = Retriever(two_tower, added=content.added), config.ranking.neighbours
@@ -94,7 +95,7 @@ class Signatures:
         )
         vectors = likeness(features)
         read = SlateVectors(ranker.vectors.value, features.tables["content"].value)
-        learned: dict[StepName, Step] = {} if cross_reading is None else {"cross_encoder": cross_reading}
+        learned: dict[StepName, Step] = {**readings}
         if slate_model is not None:
             learned["slate_model"] = SlateReading(slate_model, read, config.reranking.slate)
         reranker = make_reranker(
@@ -106,7 +107,9 @@ class Signatures:
             book=rules,
             learned=learned,
         )
-        self.pairs = cross_reading.pairs if cross_reading and "cross_encoder" in reranker.steps else 0
+        self.pairs = (
+            readings["cross_encoder"].pairs if "cross_encoder" in {*readings} & {*reranker.steps} else 0
+        )
         recall = make_recall(retriever, features, known, config)
         self.slate = SlateMaker(recall, features, ranker, reranker, config)
         self.read = RequestReader(
@@ -250,6 +253,8 @@ class Signatures:
             asked["fairness"],
             asked["exploration"],
             seeds(asked["user_id"], asked["history"], *(asked[name] for name in FEEDBACK)),
+            request.user,
+            asked["query_text"],
         )
         return request, self.slate(
             request, filters._replace(rows=tf.concat([filters.rows, disliked], 1)), wishes

@@ -15,7 +15,8 @@ def test_the_defaults_are_valid_and_round_trip():
     assert load_config() == config
     assert make_config(yaml.safe_load(config.to_yaml())) == config
     assert list(yaml.safe_load(config.to_yaml())) == [
-        "seed", "deterministic", "data", "text", "tuning", "retrieval", "ranking", "reading", "reranking", "export",
+        "seed", "deterministic", "data", "text", "tuning", "retrieval", "ranking", "reading", "generative",
+        "reranking", "export",
     ]  # fmt: skip
 
 

@@ -7,6 +7,7 @@ file change them; an unknown key or a value out of range is refused with its nam
 from tfrec.config.config import Config
 from tfrec.config.data import DataConfig
 from tfrec.config.export import ExportConfig
+from tfrec.config.generative import GenerativeConfig
 from tfrec.config.loading import ConfigError, load_config, make_config
 from tfrec.config.ranking import InputName, RankingConfig
 from tfrec.config.reading import ReadingConfig
@@ -21,6 +22,7 @@ __all__ = [
     "ConfigError",
     "DataConfig",
     "ExportConfig",
+    "GenerativeConfig",
     "InputName",
     "RankingConfig",
     "ReadingConfig",

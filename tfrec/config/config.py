@@ -5,6 +5,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from tfrec.config.data import DataConfig
 from tfrec.config.export import ExportConfig
+from tfrec.config.generative import GenerativeConfig
 from tfrec.config.ranking import RankingConfig
 from tfrec.config.reading import ReadingConfig
 from tfrec.config.reranking import RerankingConfig
@@ -25,6 +26,7 @@ class Config(Settings):
     retrieval: RetrievalConfig = RetrievalConfig()
     ranking: RankingConfig = RankingConfig()
     reading: ReadingConfig = ReadingConfig()
+    generative: GenerativeConfig = GenerativeConfig()
     reranking: RerankingConfig = RerankingConfig()
     export: ExportConfig = ExportConfig()
 

@@ -9,6 +9,7 @@ from tfrec.config.settings import Settings
 StepName = Literal[
     "slate_model",
     "cross_encoder",
+    "likelihood",
     "feedback",
     "debias",
     "calibration",

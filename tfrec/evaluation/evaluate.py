@@ -190,7 +190,7 @@ class _Asked:
             asked = stages.recall.ask(request)
             strengths = {"diversity": settings.diversity, "fairness": fairness}
             filled = {name: tf.fill(tf.shape(user), strength) for name, strength in strengths.items()}
-            wishes = Wishes.of(recent, k, seed=tf.cast(user, tf.int64), **filled)
+            wishes = Wishes.of(recent, k, seed=tf.cast(user, tf.int64), user=user, **filled)
             slate = stages.make(request, asked, Filters(seen), wishes)
             return _Made(largest(asked.sought), slate._replace(drafts={}))
 

@@ -29,7 +29,7 @@ class Candidates(NamedTuple):
         rows: int32 `[targets, list]`, 0 = none.
         retrieval, ranking: float32 `[targets, list]`, their scores.
         recent: int32 `[targets, length]`, rows of the history.
-        user: int32 `[targets]`, whose chance fairness draws.
+        user: int32 `[targets]`, positions; whose chance fairness draws.
         wanted: int32 `[targets]`, the row of each target.
     """
 
@@ -58,7 +58,8 @@ def shaper(reranker: Reranker, candidates: Candidates, *, batch: int) -> Shape:
             "diversity": tf.fill(tf.shape(part.user), diversity),
             "fairness": tf.fill(tf.shape(part.user), fairness),
         }
-        wishes = Wishes.of(part.recent, tf.constant(PLACES), seed=tf.cast(part.user, tf.int64), **strengths)
+        drawn = {"seed": tf.cast(part.user, tf.int64), "user": part.user + 1}
+        wishes = Wishes.of(part.recent, tf.constant(PLACES), **drawn, **strengths)
         wishes = wishes._replace(relevance=Relevance(part.ranking, part.retrieval))
         *_, last = reranker(Draft.of(part.rows, part.ranking), wishes).values()
         return last.rows[:, :PLACES]

@@ -3,6 +3,7 @@
 It is written with Keras operations alone: trained under any backend, exported under TensorFlow.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -57,11 +58,15 @@ class CrossEncoder(keras.Model):
         self.head.build((None, units))
         self.built = True
 
-    def call(self, inputs: dict[str, Tensor], training: bool = False) -> Tensor:
+    def call(self, inputs: Mapping[str, Tensor], training: bool = False) -> Tensor:
         candidates = inputs["candidates"]
         pairs = self.text(inputs["history"], candidates)
         logits = ops.reshape(self.score(*pairs, training=training), ops.shape(candidates))
         return ops.where(candidates > 0, logits, -1e4)
+
+    def told(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """Whether there is a history, bool `[batch]`."""
+        return ops.any(inputs["history"] > 0, axis=1)
 
     def score(self, token_ids: Tensor, segment_ids: Tensor, *, training: bool = False) -> Tensor:
         """Logits float32 `[pairs]` of token and segment ids int32 `[pairs, tokens]`; token 0 is padding."""

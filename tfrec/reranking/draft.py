@@ -34,6 +34,8 @@ class Wishes(NamedTuple):
         liked, disliked, shown: int32 `[batch, n]`, rows of what the session has seen happen, 0 = none.
         diversity, fairness, exploration: float32 `[batch]`, strengths in [0, 1]; NaN counts as 0.
         seed: int64 `[batch]`, what is random hangs on.
+        user: int32 `[batch]`, rows, 0 = unknown.
+        query_text: string `[batch]`, free text, "" = none.
         relevance: for steps that go by more than the scores of a draft; None = there is nothing more.
     """
 
@@ -46,18 +48,23 @@ class Wishes(NamedTuple):
     fairness: tf.Tensor
     exploration: tf.Tensor
     seed: tf.Tensor
+    user: tf.Tensor
+    query_text: tf.Tensor
     relevance: Relevance = None  # type: ignore[assignment]
 
     @classmethod
     def of(cls, recent: tf.Tensor, k: tf.Tensor, **named: tf.Tensor) -> "Wishes":
         """With nothing but what is named: no feedback, strengths of 0. k int32 scalar or `[batch]`."""
         batch = tf.shape(recent)[0]
-        rows, strength, seed = tf.zeros([batch, 1], tf.int32), tf.zeros([batch]), tf.zeros([batch], tf.int64)
+        rows, strength = tf.zeros([batch, 1], tf.int32), tf.zeros([batch])
         nothing = {
             **dict.fromkeys(("liked", "disliked", "shown"), rows),
             **dict.fromkeys(("diversity", "fairness", "exploration"), strength),
+            "seed": tf.zeros([batch], tf.int64),
+            "user": tf.zeros([batch], tf.int32),
+            "query_text": tf.fill([batch], ""),
         }
-        return cls(recent, tf.broadcast_to(k, [batch]), **{**nothing, "seed": seed, **named})
+        return cls(recent, tf.broadcast_to(k, [batch]), **{**nothing, **named})
 
     @property
     def longest(self) -> tf.Tensor:

@@ -14,8 +14,8 @@ from tfrec.data.histories import histories
 from tfrec.reading import affordable_pairs, make_reader
 from tfrec.reranking.cross_encoder import CrossEncoder
 from tfrec.reranking.cross_fit import fit_cross_encoder, fit_gain, next_items, read_slates
-from tfrec.reranking.cross_step import CrossReading
 from tfrec.reranking.draft import Draft, Relevance, Wishes
+from tfrec.reranking.language_step import LanguageReading
 from tfrec.reranking.slates import Slates
 from tfrec.text.encoder import TextEncoder
 
@@ -108,7 +108,7 @@ def test_the_step_orders_the_first_pairs_and_leaves_the_others_behind(folder):
     wishes = Wishes.of(tf.constant([[1], [0]]), tf.constant(4), relevance=Relevance(ranking, ranking))
     said = read_slates(reader, slates_of(np.zeros((1, 5)), np.array([0])))[0]
     gain = 100.0
-    after = CrossReading(reader, gain, 3)(draft, wishes)
+    after = LanguageReading(reader, gain, 3)(draft, wishes)
     expected = sorted([2, 3, 4], key=lambda row: -(ranking.numpy()[0][row - 2] + gain * said[row - 1]))
     assert after.rows.numpy()[0].tolist() == [*expected, 5]
     assert expected[0] == 4  # the only one of the three with a word of the history

@@ -30,7 +30,7 @@ ALWAYS = ["feedback", "diversity", "fairness", "exploration"]  # a request may a
 
 def test_the_order_is_that_of_the_settings():
     every = {"calibration": 0.5, "debias": 0.1}
-    learned = ("slate_model", "cross_encoder")
+    learned = ("slate_model", "cross_encoder", "likelihood")
     assert steps(every) == [name for name in STEPS if name not in learned]
     assert steps({**every, "order": ["diversity", "calibration"]}) == ["diversity", "calibration"]
     assert steps({"order": []}) == []
