@@ -261,8 +261,13 @@ def explain(
     from tfrec.explain import Explainer
     from tfrec.funnel import Funnel
     from tfrec.progress import explanation_table
+    from tfrec.writing import Writer
 
-    print(explanation_table(Explainer(Funnel.from_run(opened))(user, item, _listed(history))))
+    funnel = Funnel.from_run(opened)
+    print(explanation_table(Explainer(funnel)(user, item, _listed(history))))
+    if opened.config.generative.folder:
+        reason = Writer.from_funnel(funnel).reason(item, user, _listed(history))
+        print(f"In words: {reason or '(the language model wrote no sentence that can be used)'}")
 
 
 @app.command()

@@ -84,7 +84,7 @@ class Explainer:
         Raises:
             ExplanationError: the item is unknown, or there is no event to explain anything by.
         """
-        request = self._request(user_id, history)
+        request = self.funnel.request(user_id, history)
         row = self.read.item_rows(tf.constant([[item_id]]))
         if not int(row[0, 0]):
             raise ExplanationError(f"`item` must be an item of the run. Received: {item_id!r}.")
@@ -113,15 +113,8 @@ class Explainer:
     def scores(self, user_id: str, item_id: str, histories: Sequence[Sequence[str]]) -> np.ndarray:
         """The ranker's scores of an item for one user with several histories: float32 `[histories]`."""
         row = self.read.item_rows(tf.constant([[item_id]]))
-        return np.array([self._scores(self._request(user_id, history), row)[0] for history in histories])
-
-    def _request(self, user_id: str, history: Sequence[str]) -> Request:
-        context = self.read.context
-        return self.read(
-            tf.constant([user_id]),
-            tf.constant([["", *history]]),
-            tf.constant([""]),
-            {name: tf.constant(value) for name, value in context.inputs({}).items()} if context else {},
+        return np.array(
+            [self._scores(self.funnel.request(user_id, history), row)[0] for history in histories]
         )
 
     def _asked(self, request: Request, rows: tf.Tensor) -> dict[str, tf.Tensor]:

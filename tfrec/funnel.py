@@ -11,6 +11,7 @@ import tensorflow as tf
 from tfrec.additions import TITLE, extended_content, load_additions
 from tfrec.language import load_encoder
 from tfrec.reading import load_readings
+from tfrec.request import Request
 from tfrec.rule_file import load_book
 from tfrec.run import Fit, Run
 from tfrec.signatures import Signatures
@@ -156,6 +157,13 @@ class Funnel:
             for place, item_id in enumerate(columns["item_id"])
             if item_id
         ]
+
+    def request(self, user_id: str, history: Sequence[str] = (), *, liked: Sequence[str] = ()) -> Request:
+        """How a request is read: a batch of one, at a moment of which nothing is known."""
+        moment = self._moment({})
+        return self.signatures.read(
+            tf.constant([user_id]), _line(history), tf.constant([""]), moment, _line(liked)
+        )
 
     def _moment(self, context: Mapping[str, str | float]) -> dict[str, tf.Tensor]:
         graph = self.signatures.read.context

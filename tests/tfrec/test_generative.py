@@ -18,6 +18,7 @@ from tfrec.funnel import Funnel
 from tfrec.generative import likelihood_reading
 from tfrec.run import Run
 from tfrec.text.generative import GenerativeModelNotFound
+from tfrec.writing import Writer
 
 CANDIDATES = 4
 
@@ -40,6 +41,10 @@ def test_a_finished_run_orders_by_likelihood_in_python_as_served(world_run, tmp_
     check_same(call(SavedModel(str(folder)), "certify", requests), expected)
     moved = [json.loads(line)["moved_by"] for line in expected["trace"].numpy().ravel() if line]
     assert 0 < sum("likelihood" in steps for steps in moved) <= CANDIDATES * len(REQUESTS)
+    assert (
+        Writer.from_funnel(funnel).model
+        is funnel.signatures.slate.reranker.steps["likelihood"].model.language_model
+    )
 
 
 def test_a_run_without_it_has_no_such_step(world_funnel):
