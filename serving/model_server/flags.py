@@ -47,6 +47,7 @@ SWITCHES: dict[str, tuple[bool, str]] = {
     "allow_version_labels_for_unavailable_models": (False, "a new label may name a version not loaded yet"),
     "enable_signature_method_name_check": (False, "refuse signatures whose method_name does not fit"),
     "enable_serialization_as_tensor_content": (False, "answer with tensor_content, not typed fields"),
+    "enable_profiler": (True, "record a profile when tensorflow.ProfilerService is asked to"),
     "enable_grpc_healthcheck_service": (False, "serve grpc.health.v1"),
     "rest_api_enable_cors_support": (False, "answer with CORS headers"),
 }
@@ -55,7 +56,6 @@ WITHOUT_EFFECT = (
     "rest_api_num_threads",
     "num_load_threads",
     "num_unload_threads",
-    "enable_profiler",
     "per_process_gpu_memory_fraction",
     "tensorflow_session_config_file",
     "xla_cpu_compilation_enabled",

@@ -1,4 +1,4 @@
-"""The gRPC face: both services through generic handlers, health, reflection, TLS."""
+"""The gRPC face: all services through generic handlers, health, reflection, TLS."""
 
 import logging
 import time
@@ -14,6 +14,7 @@ from grpc_reflection.v1alpha import reflection
 from serving import wire
 from serving.model_server.api import Api
 from serving.model_server.metrics import Metrics
+from serving.model_server.profiler import Profiler
 from serving.model_server.status import StatusError
 
 log = logging.getLogger(__name__)
@@ -35,6 +36,7 @@ API_METHODS = {
         "HandleReloadConfigRequest": "handle_reload_config_request",
     },
 }
+PROFILER_METHODS = {"Profile": "profile", "Terminate": "terminate", "Monitor": "monitor"}
 
 
 def make_server(
@@ -43,6 +45,7 @@ def make_server(
     *,
     threads: int,
     with_health: bool = False,
+    profiler: Profiler | None = None,
     options: list[tuple[str, Any]] | None = None,
 ) -> grpc.Server:
     """A server with all services and no port yet.
@@ -51,6 +54,7 @@ def make_server(
         metrics: where inference requests are counted.
         threads: requests in work at a time.
         with_health: serve grpc.health.v1 under the three names that TensorFlow Serving sets.
+        profiler: answers the profiler service; None = there is none.
         options: channel arguments.
     """
     limits = [("grpc.max_send_message_length", INT32_MAX), ("grpc.max_receive_message_length", INT32_MAX)]
@@ -59,21 +63,30 @@ def make_server(
         options=[*limits, ("grpc.so_reuseport", 0), *(options or [])],
     )
     for service, methods in API_METHODS.items():
-        types = wire.method_types(service)
-        handlers = {
-            name: grpc.unary_unary_rpc_method_handler(
-                _parsed(_guarded(getattr(api, method), name, metrics), types[name][0]),
-                response_serializer=types[name][1].SerializeToString,
-            )
-            for name, method in methods.items()
-        }
-        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
+        _add_service(server, service, api, methods, metrics)
     names = [*API_METHODS, reflection.SERVICE_NAME]
+    if profiler:
+        _add_service(server, wire.PROFILER_SERVICE, profiler, PROFILER_METHODS, metrics)
+        names.append(wire.PROFILER_SERVICE)
     if with_health:
         _add_health(server)
         names.append(health.SERVICE_NAME)
     reflection.enable_server_reflection(names, server, pool=wire.POOL)
     return server
+
+
+def _add_service(
+    server: grpc.Server, service: str, owner: Any, methods: dict[str, str], metrics: Metrics
+) -> None:
+    types = wire.method_types(service)
+    handlers = {
+        name: grpc.unary_unary_rpc_method_handler(
+            _parsed(_guarded(getattr(owner, method), name, metrics), types[name][0]),
+            response_serializer=types[name][1].SerializeToString,
+        )
+        for name, method in methods.items()
+    }
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
 
 
 def _parsed(handle: Callable[[Any, grpc.ServicerContext], Any], kind: Any) -> Callable[..., Any]:

@@ -19,6 +19,7 @@ from serving.model_server.api import Api
 from serving.model_server.batching import Batched, BatchScheduler, Settings
 from serving.model_server.manager import ModelManager
 from serving.model_server.metrics import Metrics
+from serving.model_server.profiler import Profiler
 from serving.model_server.rest.routes import Routes
 from serving.model_server.rest.server import RestServer
 from serving.model_server.saved_model import SavedModel, session_config
@@ -129,6 +130,7 @@ class ModelServer:
             self._metrics,
             threads=options.grpc_max_threads,
             with_health=options.enable_grpc_healthcheck_service,
+            profiler=Profiler() if options.enable_profiler else None,
             options=flags.channel_arguments(options.grpc_channel_arguments),
         )
         port = self._bind(server, f"{options.bind_address}:{options.port}")

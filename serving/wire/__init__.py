@@ -47,6 +47,7 @@ def enum_numbers(full_name: str) -> dict[str, int]:
 
 PREDICTION_SERVICE = "tensorflow.serving.PredictionService"
 MODEL_SERVICE = "tensorflow.serving.ModelService"
+PROFILER_SERVICE = "tensorflow.ProfilerService"
 
 DataType = enum_numbers("tensorflow.DataType")
 Code = enum_numbers("tensorflow.error.Code")
@@ -81,3 +82,6 @@ PredictionLog = message("tensorflow.serving.PredictionLog")
 BatchingParameters = message("tensorflow.serving.BatchingParameters")
 SSLConfig = message("tensorflow.serving.SSLConfig")
 MonitoringConfig = message("tensorflow.serving.MonitoringConfig")
+ProfileResponse = message("tensorflow.ProfileResponse")
+TerminateResponse = message("tensorflow.TerminateResponse")
+XSpace = message("tensorflow.XSpace")

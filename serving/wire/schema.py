@@ -217,8 +217,33 @@ message PrometheusConfig { bool enable = 1; string path = 2; }
 message MonitoringConfig { PrometheusConfig prometheus_config = 1; }
 """
 
+PROFILER = """
+package tensorflow;
+message ProfileRequest {
+  uint64 duration_ms = 1;
+  string repository_root = 5;
+  string session_id = 6;
+  string host_name = 7;
+  bool emit_xspace = 9;
+}
+message ProfileResponse { bool empty_trace = 7; XSpace xspace = 8; }
+message XSpace { repeated XPlane planes = 1; }
+message XPlane { repeated XLine lines = 3; }
+message XLine { repeated bytes events = 4; }
+message TerminateRequest { string session_id = 1; }
+message TerminateResponse {}
+message MonitorRequest { uint64 duration_ms = 1; }
+message MonitorResponse { string data = 1; }
+service ProfilerService {
+  rpc Profile(ProfileRequest) returns (ProfileResponse);
+  rpc Terminate(TerminateRequest) returns (TerminateResponse);
+  rpc Monitor(MonitorRequest) returns (MonitorResponse);
+}
+"""
+
 FILES = {
     "tensorflow/error.proto": ERROR,
+    "tensorflow/profiler.proto": PROFILER,
     "tensorflow/tensorflow.proto": TENSORFLOW,
     "tensorflow/serving.proto": SERVING,
 }

@@ -51,8 +51,8 @@ def test_anything_else_is_an_error(arguments, capsys):
 
 
 def test_a_flag_without_effect_is_said(caplog):
-    check(parse("--model_base_path=/m", "--enable_profiler=false"))
-    assert "--enable_profiler has no effect" in caplog.text
+    check(parse("--model_base_path=/m", "--num_load_threads=2"))
+    assert "--num_load_threads has no effect" in caplog.text
 
 
 def test_files_must_exist():

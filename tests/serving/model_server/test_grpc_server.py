@@ -259,13 +259,14 @@ def test_health_knows_the_names_that_tensorflow_serving_sets(channel):
     assert failure(stub.Check, message)[0] == "NOT_FOUND"
 
 
-def test_reflection_lists_both_services(channel):
+def test_reflection_lists_all_services(channel):
     from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
     database = ProtoReflectionDescriptorDatabase(channel)
     assert set(database.get_services()) == {
         "tensorflow.serving.PredictionService",
         "tensorflow.serving.ModelService",
+        "tensorflow.ProfilerService",
         "grpc.reflection.v1alpha.ServerReflection",
         "grpc.health.v1.Health",
     }
