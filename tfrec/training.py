@@ -25,8 +25,9 @@ from tfrec.data.user_side import NOTHING_MORE, UserSide, learn_user_side
 from tfrec.data.worth import Worth, learn_worth
 from tfrec.determinism import deterministic_ops
 from tfrec.language import load_encoder, tune_language
-from tfrec.ranking.fit import build_pair_features, fit_ranker
+from tfrec.ranking.fit import build_pair_features
 from tfrec.ranking.fresh_scores import fresh_scores
+from tfrec.ranking.learner import Learner
 from tfrec.ranking.lists import TrainingLists, make_lists
 from tfrec.ranking.newcomers import lists_with_newcomers
 from tfrec.ranking.ranker import Ranker
@@ -258,14 +259,15 @@ def _fit_ranking(
 ) -> tuple[Ranker, Slates]:
     """The ranker of the catalogue, and the slates that it makes of its lists."""
     lists, tables = learning_lists(recalled, content, config, side)
-    ranker = fit_ranker(lists, tables, config.ranking, seed=config.seed)
-    ranker = ranker.with_tables(*(table[: len(content.table)] for table in tables))
+    learner = Learner(tables, config.ranking)
+    learned = learner.fit(lists, seed=config.seed)
+    ranker = learned.with_tables(*(table[: len(content.table)] for table in tables))
     user = recalled.moments.user
     served = lists.of_recall().take(np.arange(len(user)))
     n = config.reranking.slate
     if not _wants_slate_model(config) and not config.reading.milliseconds:
-        return ranker, ranked_slates(ranker, served, user, n=n)
-    scores = fresh_scores(lists.take(np.arange(len(user))), tables, user, config.ranking, seed=config.seed)
+        return ranker, ranked_slates(learned, served, user, n=n)
+    scores = fresh_scores(lists.take(np.arange(len(user))), learner, user, seed=config.seed)
     return ranker, make_slates(served, scores, user, n=n)
 
 

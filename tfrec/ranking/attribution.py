@@ -42,7 +42,7 @@ def integrated_gradients(ranker: Ranker, inputs: dict[str, tf.Tensor], *, steps:
         steps: pieces of the line.
     """
     middle = (tf.range(steps, dtype=tf.float32)[:, None, None] + 0.5) / steps
-    features, none = inputs["features"], tf.reshape(ranker.scale.mean, [1, 1, -1])
+    features, none = inputs["features"], tf.reshape(ranker.scale.adapt_mean, [1, 1, -1])
     vectors = ranker.embedded(inputs)
     moving = [features - none, vectors.events, vectors.event_texts]
 

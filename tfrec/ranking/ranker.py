@@ -11,6 +11,7 @@ from tfrec.ranking.dynamic_weights import DynamicWeights, Form
 from tfrec.ranking.features import recency
 from tfrec.ranking.levels import KNOTS, on_level
 from tfrec.ranking.meeting import MEETINGS
+from tfrec.ranking.normalization import Normalization
 
 Tensor = Any
 
@@ -90,7 +91,7 @@ class Ranker(keras.Model):
                 shape=(2, KNOTS), initializer="zeros", trainable=False, dtype="float32", name="steps"
             )
         same = {"dtype": self.dtype_policy}
-        self.scale = keras.layers.Normalization(name="scale", **same)
+        self.scale = Normalization(name="scale", **same)
         self.meeting = MEETINGS[meets](units, name="meeting", **same) if meets != "none" else None
         width = features + (units if self.meeting else 0)
         # keras-rs's FeatureCross builds its kernel when called, too late for a file to be read into it
@@ -218,7 +219,6 @@ class Ranker(keras.Model):
         self.levels.assign(other.levels)
         if self.isotonic:
             self.steps.assign(other.steps)
-        self.scale.finalize_state()  # it computes with a copy of its weights
 
     def _learning(self) -> list[keras.layers.Layer]:
         parts = [

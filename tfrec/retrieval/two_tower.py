@@ -74,9 +74,11 @@ class TwoTower(keras.Model):
 
     def set_counts(self, counts: np.ndarray) -> None:
         """Tell how often each row occurs in training, int `[items]`: for logQ, and for which items have an id part."""
+        warm = counts > 0
         self.frequency.assign(counts / max(1, counts.sum()))
-        self.candidate.set_warm(counts > 0)
-        self.train_function = None  # the pool of negatives is a constant of the training graph
+        if not np.array_equal(warm, self.candidate.warm.numpy() > 0):
+            self.train_function = None  # the pool of negatives is a constant of the training graph
+        self.candidate.set_warm(warm)
 
     def call(self, inputs: dict[str, Tensor], training: bool = False) -> Tensor:
         """The query after every event: `[batch, length, dim]`, or `[batch, length, interests, dim]`."""

@@ -8,7 +8,7 @@ from tfrec.config import RankingConfig
 from tfrec.data.histories import Histories
 from tfrec.ranking.ensemble import RankerEnsemble
 from tfrec.ranking.features import NAMES
-from tfrec.ranking.fit import build_pair_features, fit_ranker, lessons, newest
+from tfrec.ranking.fit import build_pair_features, fit_ranker, newest
 from tfrec.ranking.lists import MASKED, TrainingLists, make_lists
 from tfrec.ranking.losses import make_loss
 from tfrec.retrieval.co_occurrence import neighbours
@@ -123,15 +123,6 @@ def test_an_ensemble_is_what_its_members_learn(lists, retriever, members):
         np.testing.assert_array_equal(whole.linear.kernel, order.linear.kernel)
     told = whole.probability(whole(lists.inputs)).numpy()[lists.labels >= 0]
     assert told.mean() == pytest.approx((lists.labels[lists.labels >= 0] > 0).mean(), rel=0.5)
-
-
-def test_no_fold_is_learned_from_by_the_member_that_it_stops():
-    rest, held = np.arange(10, 53), np.arange(10)
-    found = lessons(rest, held, RankingConfig(ensemble=4, members="folds"))
-    assert sorted(np.concatenate([valid for _, valid in found])) == rest.tolist()
-    for train, valid in found:
-        assert sorted([*train, *valid]) == rest.tolist()
-    assert lessons(rest, held, RankingConfig(ensemble=1, members="folds"))[0][1] is held
 
 
 def test_gradients_of_small_batches_add_up_to_those_of_a_large_one(lists, retriever):

@@ -1,10 +1,7 @@
 """Cross-fitted scores: no ranker scores the list of a user that it has learned from."""
 
 import numpy as np
-import pytest
 
-from tfrec.config import RankingConfig
-from tfrec.ranking import fresh_scores as module
 from tfrec.ranking.fresh_scores import FOLDS, fresh_scores
 from tfrec.ranking.lists import TrainingLists
 
@@ -24,29 +21,29 @@ class Witness:
         return np.repeat(inputs["number"][:, None], 3, 1)
 
 
-@pytest.fixture
-def fits(monkeypatch) -> list[Witness]:
-    made: list[Witness] = []
+class Learner:
+    """Stands for what makes them."""
 
-    def fit_ranker(lists, tables, config, *, seed) -> Witness:
-        made.append(Witness(lists))
-        return made[-1]
+    def __init__(self) -> None:
+        self.made: list[Witness] = []
 
-    monkeypatch.setattr(module, "fit_ranker", fit_ranker)
-    return made
+    def fit(self, lists: TrainingLists, *, seed: int) -> Witness:
+        self.made.append(Witness(lists))
+        return self.made[-1]
 
 
-def test_every_list_is_scored_by_who_has_not_met_its_user(fits):
-    scores = fresh_scores(LISTS, (None, None), USER, RankingConfig(), seed=0)
+def test_every_list_is_scored_by_who_has_not_met_its_user():
+    learner = Learner()
+    scores = fresh_scores(LISTS, learner, USER, seed=0)
     np.testing.assert_array_equal(scores, np.repeat(np.arange(COUNT)[:, None], 3, 1))
-    assert len(fits) == FOLDS
+    assert len(learner.made) == FOLDS
     assert (
-        min(len(witness.known) for witness in fits)
+        min(len(witness.known) for witness in learner.made)
         >= len(np.unique(USER)) - len(np.unique(USER)) // FOLDS - 1
     )
 
 
-def test_no_list_needs_no_ranker(fits):
-    nothing = LISTS.take(np.arange(0))
-    assert fresh_scores(nothing, (None, None), USER[:0], RankingConfig(), seed=0).shape == (0, 3)
-    assert not fits
+def test_no_list_needs_no_ranker():
+    learner, nothing = Learner(), LISTS.take(np.arange(0))
+    assert fresh_scores(nothing, learner, USER[:0], seed=0).shape == (0, 3)
+    assert not learner.made
