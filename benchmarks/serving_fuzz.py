@@ -26,6 +26,7 @@ from hypothesis import strategies as st
 from benchmarks.machine import describe_machine
 from benchmarks.odd_requests import METHODS, VERBS, http_heads, predict_messages, rest_bodies
 from benchmarks.process import resident_mb
+from benchmarks.raw_result import show_and_keep
 from serving.client import Client
 from serving.model_server.process import RunningServer, running_server
 
@@ -190,9 +191,7 @@ def main() -> None:
             "model": options.base_path.name if options.base_path else "toy",
             **fuzz(options.base_path or Path(folder), options.requests, options.seed),
         }
-    print(json.dumps(figures, indent=2))
-    if options.out:
-        options.out.write_text(json.dumps(figures, indent=2) + "\n")
+    show_and_keep(figures, options.out)
 
 
 if __name__ == "__main__":

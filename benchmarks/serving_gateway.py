@@ -27,6 +27,7 @@ import grpc
 
 from benchmarks.machine import describe_machine
 from benchmarks.process import processor_seconds
+from benchmarks.raw_result import show_and_keep
 from serving import wire
 from serving.client import FakeTransport
 
@@ -251,9 +252,7 @@ def main() -> None:
         return
     machine = describe_machine()
     figures = {"machine": machine, **run(options), "load_after": round(os.getloadavg()[0], 2)}
-    print(json.dumps(figures, indent=2))
-    if options.out:
-        options.out.write_text(json.dumps(figures, indent=2) + "\n")
+    show_and_keep(figures, options.out)
 
 
 if __name__ == "__main__":

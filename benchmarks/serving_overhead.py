@@ -29,6 +29,7 @@ import numpy as np
 
 from benchmarks.machine import describe_machine
 from benchmarks.process import processor_seconds
+from benchmarks.raw_result import show_and_keep
 from serving import wire
 from serving.client import GrpcTransport, codec
 from serving.deploy.sweep import recorded_requests
@@ -263,9 +264,7 @@ def main() -> None:
         **compared(alone, served, batched),
         "load_after": round(os.getloadavg()[0], 2),
     }
-    print(json.dumps(figures, indent=2))
-    if options.out:
-        options.out.write_text(json.dumps(figures, indent=2) + "\n")
+    show_and_keep(figures, options.out)
 
 
 if __name__ == "__main__":

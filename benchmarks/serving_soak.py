@@ -27,6 +27,7 @@ from typing import Any
 
 from benchmarks.machine import describe_machine
 from benchmarks.process import resident_mb
+from benchmarks.raw_result import show_and_keep
 from benchmarks.serving_gateway import free_port, wait_for
 from serving.client import Client
 from serving.model_server.process import RunningServer, running_server
@@ -200,9 +201,7 @@ def main() -> None:
         **soak(options.base_path, seconds=options.seconds, rate=options.rate),
         "load_after": round(os.getloadavg()[0], 2),
     }
-    print(json.dumps(figures, indent=2))
-    if options.out:
-        options.out.write_text(json.dumps(figures, indent=2) + "\n")
+    show_and_keep(figures, options.out)
 
 
 if __name__ == "__main__":

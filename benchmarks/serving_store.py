@@ -8,7 +8,6 @@ waits for its fsync). The target: read p99 ≤ 2 ms.
 
 import argparse
 import asyncio
-import json
 import random
 import statistics
 import tempfile
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.machine import describe_machine
+from benchmarks.raw_result import show_and_keep
 from serving.feature_store import Event, FeatureStore, features_of, open_store
 
 CHUNK = 20_000  # users of one transaction
@@ -120,9 +120,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         figures = asyncio.run(measure(Path(folder), options.users, options.events))
     figures = {"machine": machine, **figures}
-    print(json.dumps(figures, indent=2))
-    if options.out:
-        options.out.write_text(json.dumps(figures, indent=2) + "\n")
+    show_and_keep(figures, options.out)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ in its model_spec. Versions are published as an exporter does it: copied under a
 """
 
 import argparse
-import json
 import os
 import shutil
 import tempfile
@@ -21,6 +20,7 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from benchmarks.machine import describe_machine
+from benchmarks.raw_result import show_and_keep
 from serving import wire
 from serving.client import Client, GrpcTransport, codec
 from serving.model_server.process import running_server
@@ -122,9 +122,7 @@ def main() -> None:
             "batching": options.batching,
             **measure(base, make_versions(Path(folder), options.versions + 1), options),
         }
-    print(json.dumps(figures, indent=2))
-    if options.out:
-        options.out.write_text(json.dumps(figures, indent=2) + "\n")
+    show_and_keep(figures, options.out)
 
 
 if __name__ == "__main__":
