@@ -1,4 +1,4 @@
-"""Latency of `recommend` over gRPC, one request at a time, with and without free text, beside the encoder's own time.
+"""Latency of `recommend` over gRPC, one request at a time, beside that of ranking and of the encoder alone.
 
     python -m benchmarks.recommend_latency [MODELS/NAME | RUN]
 
@@ -23,7 +23,7 @@ from serving.client import Client
 from serving.model_server.process import running_server
 
 RESULTS = Path(__file__).parent / "results"
-USERS = 100
+USERS, CANDIDATES = 100, 200
 WISHES = (
     "a quiet film about old age",
     "space battles and robots",
@@ -34,6 +34,7 @@ WISHES = (
 
 def kinds(client: Client, users: list[str]) -> dict[str, Callable[[int], object]]:
     """Each kind of request as a function of a running number."""
+    found = {user: [item.item_id for item in client.retrieve(user, k=CANDIDATES)] for user in users}
     return {
         "recommend": lambda i: client.recommend(users[i % len(users)], k=10, diversity=0.0),
         "recommend, diversity 0.3": lambda i: client.recommend(users[i % len(users)], k=10, diversity=0.3),
@@ -42,6 +43,9 @@ def kinds(client: Client, users: list[str]) -> dict[str, Callable[[int], object]
         ),
         "recommend, free text": lambda i: client.recommend(
             users[i % len(users)], query_text=WISHES[i % len(WISHES)], k=10, diversity=0.0
+        ),
+        f"rank, {CANDIDATES} candidates": lambda i: client.rank(
+            users[i % len(users)], found[users[i % len(users)]]
         ),
         "embed_text alone": lambda i: client.embed_text([WISHES[i % len(WISHES)]]),
     }
