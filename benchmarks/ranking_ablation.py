@@ -16,6 +16,7 @@ import pickle
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,7 @@ def without(part: str, work: Work, config: Config) -> tuple[Work, Config]:
 
 def _with_features(lists: TrainingLists, places: list[int]) -> TrainingLists:
     features = lists.inputs["features"][..., places]
-    return TrainingLists({**lists.inputs, "features": features}, lists.labels)
+    return replace(lists, inputs={**lists.inputs, "features": features})
 
 
 @cache

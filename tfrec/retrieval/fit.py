@@ -248,6 +248,7 @@ def _batches(
         start=side.knows_more,
         context=side.context,
         weight=weight,
+        noise=config.history_noise,
     )
 
 
