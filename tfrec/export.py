@@ -15,7 +15,8 @@ from tensorflow_serving.apis import prediction_log_pb2
 
 from tfrec.funnel import Funnel
 from tfrec.run import Run
-from tfrec.signatures import FEEDBACK, STRENGTHS, Signatures
+from tfrec.signature_inputs import FEEDBACK, STRENGTHS
+from tfrec.signatures import Signatures
 
 SIGNATURES = ("serving_default", "recommend", "certify", "retrieve", "rank", "embed_text", "embed_item")
 EXTRA = "assets.extra"

@@ -38,15 +38,11 @@ from tfrec.retrieval.lookup import marked
 from tfrec.retrieval.retriever import Retriever
 from tfrec.retrieval.two_tower import TwoTower
 from tfrec.schema import Schema
+from tfrec.signature_inputs import ASKED, FEEDBACK, Defaults, Specs, input_defaults, input_specs
 from tfrec.slate import Slate, SlateMaker, where_present
 from tfrec.text.encoder import TextEncoder
 
 Outputs = dict[str, tf.Tensor]
-
-FEEDBACK = ("liked", "disliked", "shown")
-STRENGTHS = ("diversity", "fairness", "exploration")
-FILTERED = ("user_id", "history", "query_text", "exclude", "allow_category", "k")
-ASKED = {*FILTERED, *FEEDBACK, *STRENGTHS, "language"}  # the other inputs of a request are its context
 
 
 class Signatures:
@@ -156,54 +152,16 @@ class Signatures:
             name: self.functions[name].get_concrete_function(**specs) for name, specs in self.inputs.items()
         }
 
-    @property
-    def inputs(self) -> dict[str, dict[str, tf.TensorSpec]]:
+    @cached_property
+    def inputs(self) -> Specs:
         """Signature → input → its type and shape; `recommend` first, for `serving_default` calls its trace."""
-        texts, lists = tf.TensorSpec([None], tf.string), tf.TensorSpec([None, None], tf.string)
-        person = {"user_id": texts, "history": lists}
-        asked = {**person, "query_text": texts}
-        filtered = {**asked, "exclude": lists, "allow_category": lists, "k": tf.TensorSpec([None], tf.int32)}
         moment = self.read.context.signature() if self.read.context else {}
-        session = {
-            **dict.fromkeys(STRENGTHS, tf.TensorSpec([None], tf.float32)),
-            **dict.fromkeys(FEEDBACK, lists),
-            "language": texts,
-        }
-        inputs = {
-            "recommend": {**filtered, **session, **moment},
-            "serving_default": person,
-            "certify": {**filtered, **session, **moment},
-            "retrieve": {**filtered, **moment},
-            "rank": {**asked, "candidates": lists, **moment},
-            "embed_text": {"text": texts},
-            "embed_item": {"item_id": texts, **self.item_graph.signature()},
-        }
-        return {
-            name: {alias: tf.TensorSpec(spec.shape, spec.dtype, alias) for alias, spec in specs.items()}
-            for name, specs in inputs.items()
-        }
+        return input_specs(moment, self.item_graph.signature())
 
     @cached_property
-    def defaults(self) -> dict[str, dict[str, np.ndarray]]:
+    def defaults(self) -> Defaults:
         """Signature → input → what it is where a request of one row leaves it out."""
-        no_list, no_text = np.array([[""]], object), np.array([""], object)
-        optional = {"history": no_list, "query_text": no_text, "exclude": no_list, "allow_category": no_list}
-        settings = self.config.reranking
-        session = {
-            **{name: np.array([getattr(settings, name)], np.float32) for name in STRENGTHS},
-            **dict.fromkeys(FEEDBACK, no_list),
-            "language": np.array([settings.language], object),
-        }
-        moment = self.read.context.defaults() if self.read.context else {}
-        sizes = {name: np.array([k], np.int32) for name, k in self.config.export.model_dump().items()}
-        recommend = {**optional, **session, "k": sizes["k"], **moment}
-        return {
-            "serving_default": {"history": no_list},
-            "recommend": recommend,
-            "certify": recommend,
-            "retrieve": {**optional, "k": sizes["retrieve_k"], **moment},
-            "rank": {"history": no_list, "query_text": no_text, **moment},
-        }
+        return input_defaults(self.config, self.read.context.defaults() if self.read.context else {})
 
     def serving_default(self, user_id: tf.Tensor, history: tf.Tensor) -> Outputs:
         """Signature `serving_default`: `recommend` for a user and a history, everything else by default."""
