@@ -2,7 +2,8 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -26,21 +27,33 @@ log = logging.getLogger(__name__)
 TRIALS = 5
 
 
-def make_reader(encoder: TextEncoder, texts: Sequence[str], settings: ReadingConfig) -> CrossEncoder:
+def make_reader(
+    encoder: TextEncoder, texts: Sequence[str], settings: ReadingConfig, *, profiles: Sequence[str] = ()
+) -> CrossEncoder:
     """A cross-encoder that has learned nothing yet, over the texts of a catalogue.
 
     Args:
         encoder: the language model whose weights it takes; it must not be read by others once these are tuned.
         texts: of every item.
         settings: what of a pair is read.
+        profiles: of every known user; where all are empty, none is read.
     """
-    tokenizer = encoder.tokenizer
-    table = np.zeros((len(texts) + 1, settings.tokens), np.int32)
-    pieces = encoder.pieces(tf.constant(list(texts), tf.string))[:, : settings.tokens]
-    table[1:] = pieces.to_tensor(0, shape=[len(texts), settings.tokens])
-    marks = (tokenizer.start_token_id, tokenizer.end_token_id)
-    text = PairText(table, marks, events=settings.events, event_tokens=settings.event_tokens)
-    return CrossEncoder(encoder.backbone, text, name="cross_encoder")
+    marks = (encoder.tokenizer.start_token_id, encoder.tokenizer.end_token_id)
+    known = _table(encoder, profiles, settings.profile_tokens)
+    text = PairText(
+        _table(encoder, texts, settings.tokens),
+        marks,
+        events=settings.events,
+        event_tokens=settings.event_tokens,
+        profiles=known if known.any() else None,
+    )
+    return CrossEncoder(encoder.backbone, text, tokenizer=encoder.tokenizer, name="cross_encoder")
+
+
+def _table(encoder: TextEncoder, texts: Sequence[str], width: int) -> np.ndarray:
+    """The first tokens of texts, int32 `[1 + texts, width]`; row 0 is empty."""
+    found = encoder.pieces(tf.constant(["", *texts], tf.string))[:, :width]
+    return found.to_tensor(0, shape=[None, width]).numpy()
 
 
 def train_reader(run: Run, past: Histories, texts: Sequence[str]) -> None:
@@ -58,7 +71,7 @@ def train_reader(run: Run, past: Histories, texts: Sequence[str]) -> None:
     keras.utils.set_random_seed(run.config.seed)
     encoder = TextEncoder.from_name(run.config.text.encoder)
     encoder.backbone.enable_lora(settings.rank)
-    reader = make_reader(encoder, texts, settings)
+    reader = make_reader(encoder, texts, settings, profiles=_profiles(run, settings))
     fit_cross_encoder(reader, past, settings, seed=run.config.seed)
     run.save_reader(lambda path: save_tuned(reader, path))
     log.info("cross-encoder: trained in %.0f s", time.perf_counter() - started)
@@ -68,9 +81,23 @@ def load_reader(run: Run, texts: Sequence[str]) -> CrossEncoder | None:
     """The cross-encoder of a run over the texts of a catalogue; None where the run has none."""
     if not run.reader_weights.is_file():
         return None
-    reader = make_reader(TextEncoder.from_name(run.config.text.encoder), texts, run.config.reading)
+    encoder, settings = TextEncoder.from_name(run.config.text.encoder), read_by(run)
+    reader = make_reader(encoder, texts, settings, profiles=_profiles(run, settings))
     load_tuned(reader, run.reader_weights)
     return reader
+
+
+def _profiles(run: Run, settings: ReadingConfig) -> list[str]:
+    """A text of each known user's columns, where it is read."""
+    return texts_of(run.users, run.schema.users) if settings.profile_tokens else []
+
+
+def read_by(run: Run) -> ReadingConfig:
+    """The settings that a run's cross-encoder was trained with: one from before profile and free text were read has
+    never met any, and its word would be another with them."""
+    written = run.facts()["config"].get("reading", {})
+    unmet = {name: 0 for name in ("profile_tokens", "text_tokens") if name not in written}
+    return run.config.reading.model_copy(update=unmet)
 
 
 def read_as_teacher(run: Run, reader: CrossEncoder, slates: Slates) -> np.ndarray:
@@ -123,22 +150,35 @@ def cross_reading(run: Run, tables: Sequence[pd.DataFrame], *, timed: bool = Fal
         tables: of the items, which together are the catalogue.
         timed: whether it reads no more pairs than this machine has time for.
     """
-    gain, settings = run.reader_gain, run.config.reading
+    gain, settings = run.reader_gain, read_by(run)
     if not gain:
         return None
     reader = load_reader(run, [text for table in tables for text in texts_of(table, run.schema.items)])
     if reader is None:
         return None
-    pairs = affordable_pairs(reader, settings.milliseconds, settings.pairs) if timed else settings.pairs
-    return LanguageReading(reader, gain, pairs) if pairs > 1 else None
+    pairs = affordable_pairs(reader, settings) if timed else settings.pairs
+    tokens = free_text_tokens(reader.tokenizer, settings.text_tokens) if settings.text_tokens else None
+    return LanguageReading(reader, gain, pairs, tokens) if pairs > 1 else None
 
 
-def affordable_pairs(reader: CrossEncoder, milliseconds: float, most: int) -> int:
-    """How many pairs this machine reads in so many milliseconds, at most `most`: half of them are timed, then all that
-    these leave time for.
+def free_text_tokens(tokenizer: Any, width: int) -> Callable[[tf.Tensor], tf.Tensor]:
+    """What turns free texts string `[batch]` into their first tokens, int32 `[batch, width]`, 0 = none."""
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
+    def tokens(texts: tf.Tensor) -> tf.Tensor:  # out of a graph KerasHub gives lists
+        return tokenizer(texts)[:, :width].to_tensor(0, shape=[None, width])
+
+    return tokens
+
+
+def affordable_pairs(reader: CrossEncoder, settings: ReadingConfig) -> int:
+    """How many pairs, with a free text, this machine reads in the milliseconds of the settings, at most `pairs`.
+
+    Half of these are timed.
     """
+    milliseconds, most = settings.milliseconds, settings.pairs
     read = tf.function(reader.score, autograph=False)
-    tokens = tf.fill([max(most // 2, 1), reader.text.tokens], 1)
+    tokens = tf.fill([max(most // 2, 1), reader.text.width(settings.text_tokens)], 1)
     seconds = []
     for _ in range(TRIALS + 1):
         started = time.perf_counter()

@@ -132,9 +132,14 @@ class Run:
         return pd.read_parquet(self.folder / "items.parquet")
 
     @cached_property
+    def users(self) -> pd.DataFrame:
+        """Known users in the order of the histories: `user_id` and its columns."""
+        return pd.read_parquet(self.folder / "users.parquet")
+
+    @cached_property
     def user_ids(self) -> list[str]:
-        """Known users in the order of the histories."""
-        return pd.read_parquet(self.folder / "users.parquet")["user_id"].astype(str).to_list()
+        """Of the known users."""
+        return self.users["user_id"].astype(str).to_list()
 
     @cached_property
     def schema(self) -> Schema:

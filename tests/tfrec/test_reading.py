@@ -1,21 +1,24 @@
 """The cross-encoder of a run: trained once, kept in a small file, and the same in Python as served."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
+import yaml
 
 from serving.model_server.saved_model import SavedModel
 from tests.served_call import call, check_same
-from tests.tiny_world import REQUESTS, inputs, tiny_config
+from tests.tiny_world import REQUESTS, WORDS, inputs, tiny_config
 from tfrec import reading
 from tfrec.config import ConfigError
 from tfrec.data.dataset import Dataset
 from tfrec.evaluation.evaluate import evaluate
 from tfrec.export import export_run
 from tfrec.funnel import Funnel
+from tfrec.reranking.draft import Draft, Relevance, Wishes
 from tfrec.reranking.slates import Slates
 from tfrec.run import Run
 from tfrec.training import train
@@ -68,6 +71,33 @@ def test_it_reads_in_python_as_served(run, tmp_path):
     requests = inputs(funnel.signatures.inputs["recommend"], *REQUESTS)
     expected = funnel.signatures.functions["recommend"](**{n: tf.constant(v) for n, v in requests.items()})
     check_same(call(SavedModel(str(folder)), "recommend", requests), expected)
+
+
+def test_the_free_text_is_read_where_the_run_has_learned_to(run):
+    step = reading.cross_reading(run, [run.items])
+    rows, ranking = tf.constant([[1, 2, 11, 12]] * 2), tf.constant([[4.0, 3.0, 2.0, 1.0]] * 2)
+    texts = tf.constant([WORDS["space"], WORDS["küche"]])
+    strangers = tf.zeros([2, 1], tf.int32)
+    wishes = Wishes.of(strangers, tf.constant(4), query_text=texts, relevance=Relevance(ranking, ranking))
+    step.gain = 1e3
+    first = step(Draft.of(rows, ranking), wishes).rows.numpy()[:, :2]
+    assert [{*line} for line in first.tolist()] == [{1, 2}, {11, 12}]
+
+
+def test_a_run_from_before_profile_and_free_text_were_read_reads_neither(run, tmp_path):
+    shutil.copytree(run.folder, tmp_path / "old")
+    old = Run(tmp_path / "old")
+    for file, read, write in (
+        ("run.json", json.loads, json.dumps),
+        ("config.yaml", yaml.safe_load, yaml.safe_dump),
+    ):
+        settings = read((old.folder / file).read_text())
+        for name in ("profile_tokens", "text_tokens", "imagined"):
+            del settings.get("config", settings)["reading"][name]
+        (old.folder / file).write_text(write(settings))
+    widths = [(reads.profile_tokens, reads.text_tokens) for reads in map(reading.read_by, (old, run))]
+    assert widths == [(0, 0), (12, 12)]
+    assert reading.cross_reading(old, [old.items]).tokens is None
 
 
 def test_without_time_there_is_nothing_to_read(run, monkeypatch):

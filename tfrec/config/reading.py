@@ -15,6 +15,11 @@ class ReadingConfig(Settings):
     events: int = Field(3, ge=1, description="newest events of the history that it reads")
     event_tokens: int = Field(12, ge=1, description="tokens of each of them")
     tokens: int = Field(24, ge=1, description="tokens of the candidate")
+    profile_tokens: int = Field(12, ge=0, description="tokens of the user's own columns; 0 = not read")
+    text_tokens: int = Field(12, ge=0, description="tokens of a request's free text; 0 = not read")
+    imagined: float = Field(
+        0.2, ge=0, le=1, description="share of the lists with a free text: words of what came next"
+    )
     rank: int = Field(16, ge=1, description="of LoRA's corrections")
     lists: int = Field(
         30000, ge=1, description="that it learns from; a moment of the past comes again with other rivals"

@@ -17,8 +17,9 @@ Tensor = Any
 
 @keras.saving.register_keras_serializable("tfrec")
 class CrossEncoder(keras.Model):
-    """Inputs: `history` int32 `[batch, length]`, rows oldest first, and `candidates` int32 `[batch, list]`. Output:
-    logits float32 `[batch, list]`, the lowest where there is no candidate.
+    """Inputs: `history` int32 `[batch, length]`, rows oldest first, `candidates` int32 `[batch, list]`, `user` int32
+    `[batch]`, and perhaps `text` int32 `[batch, n]`, tokens of a free text. Output: logits float32 `[batch, list]`, the
+    lowest where there is no candidate.
 
     As in monoBERT (Nogueira & Cho 2019, arXiv:1901.04085) every token of one side attends to those of the other. The
     score is read from the means u of the user's tokens and c of the candidate's as the last layer leaves them: a
@@ -30,13 +31,21 @@ class CrossEncoder(keras.Model):
         text: turns rows into tokens.
         units: width of the perceptron.
         dropout: of the perceptron.
+        tokenizer: of free texts; held for whoever exports the model.
 
     Raises:
         ValueError: the backbone has not these inputs.
     """
 
     def __init__(
-        self, backbone: Any, text: PairText, *, units: int = 128, dropout: float = 0.1, **kwargs: Any
+        self,
+        backbone: Any,
+        text: PairText,
+        *,
+        units: int = 128,
+        dropout: float = 0.1,
+        tokenizer: Any = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         missing = {"token_ids", "segment_ids", "padding_mask"} - {*backbone.input}
@@ -45,7 +54,7 @@ class CrossEncoder(keras.Model):
                 f"`backbone` must tell two texts apart, as BERT does. Received: one without the input "
                 f"{', '.join(sorted(missing))}. Set reading.milliseconds=0, or another text.encoder."
             )
-        self.backbone, self.text = backbone, text
+        self.backbone, self.text, self.tokenizer = backbone, text, tokenizer
         if hasattr(backbone, "pooled_dense"):
             backbone.pooled_dense.trainable = False  # BERT's own pooler is not on the way to the output
         self.hidden = keras.layers.Dense(units, activation="gelu", name="hidden")
@@ -60,13 +69,13 @@ class CrossEncoder(keras.Model):
 
     def call(self, inputs: Mapping[str, Tensor], training: bool = False) -> Tensor:
         candidates = inputs["candidates"]
-        pairs = self.text(inputs["history"], candidates)
+        pairs = self.text(inputs)
         logits = ops.reshape(self.score(*pairs, training=training), ops.shape(candidates))
         return ops.where(candidates > 0, logits, -1e4)
 
     def told(self, inputs: Mapping[str, Tensor]) -> Tensor:
-        """Whether there is a history, bool `[batch]`."""
-        return ops.any(inputs["history"] > 0, axis=1)
+        """Whether anything is known of the user, bool `[batch]`."""
+        return self.text.told(inputs)
 
     def score(self, token_ids: Tensor, segment_ids: Tensor, *, training: bool = False) -> Tensor:
         """Logits float32 `[pairs]` of token and segment ids int32 `[pairs, tokens]`; token 0 is padding."""

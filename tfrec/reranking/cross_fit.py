@@ -16,6 +16,7 @@ from tfrec.reranking.slates import Slates
 log = logging.getLogger(__name__)
 BATCH = 16
 MOST_GAIN = 3.0
+MOST_IMAGINED = 4  # tokens
 
 
 def fit_cross_encoder(model: CrossEncoder, past: Histories, settings: ReadingConfig, *, seed: int) -> None:
@@ -31,6 +32,9 @@ def fit_cross_encoder(model: CrossEncoder, past: Histories, settings: ReadingCon
         seed: of what is drawn.
     """
     inputs = next_items(past, model.text.table.shape[0] - 1, settings, seed=seed)
+    if settings.text_tokens:
+        wanted = np.asarray(model.text.table)[inputs["candidates"][:, 0]]
+        inputs["text"] = imagined(wanted, settings.text_tokens, settings.imagined, seed=seed)
     lists = len(inputs["candidates"])
     if not lists:
         return
@@ -45,7 +49,8 @@ def fit_cross_encoder(model: CrossEncoder, past: Histories, settings: ReadingCon
 
 
 def next_items(past: Histories, items: int, settings: ReadingConfig, *, seed: int) -> dict[str, np.ndarray]:
-    """`history` int32 `[lists, events]` and `candidates` int32 `[lists, 1 + negatives]`, what came next first.
+    """`history` int32 `[lists, events]`, `user` int32 `[lists]`, rows, and `candidates` int32 `[lists, 1 + negatives]`,
+    what came next first.
 
     `settings.lists` moments, drawn among all that have a history, as often as it takes. A negative that is what came
     next is 0.
@@ -60,13 +65,35 @@ def next_items(past: Histories, items: int, settings: ReadingConfig, *, seed: in
     others = np.where(others == moments.row[:, None], 0, np.minimum(others, items))
     return {
         "history": history_rows(past, moments, settings.events),
+        "user": (moments.user + 1).astype(np.int32),
         "candidates": np.concatenate([moments.row[:, None], others], 1).astype(np.int32),
     }
 
 
+def imagined(wanted: np.ndarray, width: int, share: float, *, seed: int) -> np.ndarray:
+    """Free texts as somebody might have asked for an item: a few of its tokens in a row, int32 `[lists, width]`.
+
+    The inverse cloze task (Lee, Chang & Toutanova 2019, arXiv:1906.00300, section 4): interactions tell no free texts,
+    and without any the model would take what stands in their place for noise.
+
+    Args:
+        wanted: int32 `[lists, n]`, the tokens of what came next, then zeros.
+        width: of a free text, at most.
+        share: of the lists that have one; the others are empty.
+        seed: of what is drawn.
+    """
+    rng = np.random.default_rng(seed)
+    lists, length = len(wanted), (wanted > 0).sum(1)
+    size = np.minimum(rng.integers(1, MOST_IMAGINED + 1, lists), length)
+    first = rng.integers(0, length - size + 1)
+    place = first[:, None] + np.arange(width)
+    told = (np.arange(width) < size[:, None]) & (rng.random(lists) < share)[:, None]
+    return np.where(told, np.take_along_axis(wanted, np.minimum(place, wanted.shape[1] - 1), 1), 0)
+
+
 def read_slates(model: CrossEncoder, slates: Slates) -> np.ndarray:
     """Logits float32 `[slates, n]` of all candidates."""
-    inputs = {"history": slates.history, "candidates": slates.rows}
+    inputs = {"history": slates.history, "candidates": slates.rows, "user": slates.user + 1}
     return np.asarray(model.predict(inputs, batch_size=BATCH, verbose=0), np.float32)
 
 

@@ -7,13 +7,23 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from serving.model_server.saved_model import SavedModel
+from tests.served_call import call
 from tests.tiny_bert import tiny_bert
 from tests.tiny_world import item, tiny_dataset
 from tfrec.config import ReadingConfig
-from tfrec.data.histories import histories
-from tfrec.reading import affordable_pairs, make_reader
+from tfrec.data.histories import Histories, histories
+from tfrec.export import held
+from tfrec.reading import affordable_pairs, free_text_tokens, make_reader
 from tfrec.reranking.cross_encoder import CrossEncoder
-from tfrec.reranking.cross_fit import fit_cross_encoder, fit_gain, next_items, read_slates
+from tfrec.reranking.cross_fit import (
+    MOST_IMAGINED,
+    fit_cross_encoder,
+    fit_gain,
+    imagined,
+    next_items,
+    read_slates,
+)
 from tfrec.reranking.draft import Draft, Relevance, Wishes
 from tfrec.reranking.language_step import LanguageReading
 from tfrec.reranking.slates import Slates
@@ -118,5 +128,93 @@ def test_the_step_orders_the_first_pairs_and_leaves_the_others_behind(folder):
 
 def test_time_decides_how_many_pairs_are_read(folder):
     reader = reader_of(folder, ["rocket", "planet"])
-    assert affordable_pairs(reader, 0.0, 10) == 0
-    assert affordable_pairs(reader, 1e6, 10) == 10
+    for milliseconds, pairs in ((0.0, 0), (1e6, 10)):
+        settings = SMALL.model_copy(update={"milliseconds": milliseconds, "pairs": 10})
+        assert affordable_pairs(reader, settings) == pairs
+
+
+def moody_histories(users: int) -> Histories:
+    """Users of two kinds who take, in any order, what their kind likes: rows 1 to 4, or 5 to 8; nothing else tells."""
+    rng, events = np.random.default_rng(0), 4
+    item = np.concatenate([rng.permutation(4) + 4 * (user % 2) for user in range(users)]).astype(np.int32)
+    start = np.arange(users + 1) * events
+    return Histories(item, start, np.arange(len(item), dtype=np.float64), np.arange(len(item)))
+
+
+def test_it_learns_what_a_profile_says(folder):
+    texts = ["ab", "cd", "ef", "gh", "ij", "kl", "mn", "op"]  # none of them shares a word with another
+    encoder = TextEncoder.from_name(folder)
+    encoder.backbone.enable_lora(SMALL.rank)
+    profiles = [("rocket", "bread")[user % 2] for user in range(40)]
+    reader = make_reader(encoder, texts, SMALL, profiles=profiles)
+    fit_cross_encoder(reader, moody_histories(40), replace_epochs(30), seed=0)
+    every = np.arange(1, 9)[None]
+    asked = {
+        "history": np.zeros((2, 1), np.int32),
+        "user": np.array([1, 2]),
+        "candidates": np.repeat(every, 2, 0),
+    }
+    likes = np.asarray(reader(asked)) @ np.repeat([1.0, -1.0], 4)
+    assert likes[0] > 0 > likes[1]
+    nobody = np.asarray(reader({**asked, "user": np.array([0, 0])}))
+    np.testing.assert_array_equal(nobody[0], nobody[1])
+
+
+def test_a_free_text_moves_what_it_names_to_the_front_even_for_a_stranger(folder):
+    reader = reader_of(folder, ["rocket", "bread", "butter"])
+    rows = tf.constant([[2, 3, 1]] * 3)
+    ranking = tf.constant([[3.0, 2.0, 1.0]] * 3)
+    wishes = Wishes.of(
+        tf.zeros([3, 1], tf.int32),
+        tf.constant(3),
+        query_text=tf.constant(["rocket", "butter", ""]),
+        relevance=Relevance(ranking, ranking),
+    )
+    read = LanguageReading(reader, 100.0, 3, free_text_tokens(reader.tokenizer, 4))
+    after = read(Draft.of(rows, ranking), wishes)
+    assert after.rows.numpy()[:, 0].tolist() == [1, 3, 2]
+    unread = LanguageReading(reader, 100.0, 3)(Draft.of(rows, ranking), wishes)
+    np.testing.assert_array_equal(unread.rows, rows)
+
+
+def test_profile_and_free_text_decide_as_served(folder, tmp_path):
+    encoder = TextEncoder.from_name(folder)
+    reader = make_reader(encoder, ["rocket", "bread", "butter"], SMALL, profiles=["rocket", "", "butter"])
+    step = LanguageReading(reader, 1000.0, 3, free_text_tokens(reader.tokenizer, 4))
+
+    @tf.function(autograph=False)
+    def read(user: tf.Tensor, query_text: tf.Tensor) -> dict[str, tf.Tensor]:
+        rows, ranking = (tf.tile([line], [tf.size(user), 1]) for line in ([2, 3, 1], [3.0, 2.0, 1.0]))
+        asked = {"user": user, "query_text": query_text, "relevance": Relevance(ranking, ranking)}
+        return {
+            "rows": step(
+                Draft.of(rows, ranking), Wishes.of(tf.zeros_like(rows), tf.constant(3), **asked)
+            ).rows
+        }
+
+    module = tf.Module()
+    module.held = held([reader])
+    specs = {"user": tf.TensorSpec([None], tf.int32), "query_text": tf.TensorSpec([None], tf.string)}
+    tf.saved_model.save(module, str(tmp_path / "model"), signatures=read.get_concrete_function(**specs))
+    asked = {
+        "user": np.array([0, 1, 2, 3, 0], np.int32),
+        "query_text": np.array(["", "", "", "", "rocket"], object),
+    }
+    served = call(SavedModel(str(tmp_path / "model")), "serving_default", asked)["rows"]
+    assert served[:, 0].tolist() == [2, 1, 2, 3, 1]  # who says nothing keeps the order
+    np.testing.assert_array_equal(
+        served, read(**{name: tf.constant(value) for name, value in asked.items()})["rows"]
+    )
+
+
+def test_imagined_texts_are_a_few_words_in_a_row_of_what_came_next():
+    wanted = np.tile(np.arange(1, 9), (5000, 1)) * (np.arange(8) < np.arange(5000)[:, None] % 9)
+    texts = imagined(wanted, 6, 0.5, seed=0)
+    sizes = (texts > 0).sum(1)
+    assert sizes.max() == MOST_IMAGINED
+    assert (texts > 0)[:, 0].mean() == pytest.approx(0.5 * 8 / 9, abs=0.03)  # a ninth has no words
+    for line, text in zip(wanted, texts, strict=True):
+        told = text[text > 0]
+        assert told.tolist() == [*range(told[0], told[0] + len(told))] if len(told) else True
+        assert {*told} <= {*line}
+    assert {*texts[:, 0]} == {*range(9)}, "they begin anywhere"
