@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 import yaml
+from typer.testing import CliRunner
 
 from serving.model_server.saved_model import SavedModel
 from tests.served_call import call, check_same
 from tests.tiny_bert import tiny_bert
 from tests.tiny_causal import tiny_llama
-from tests.tiny_world import REQUESTS, inputs, tiny_config
+from tests.tiny_world import REQUESTS, answer, inputs, tiny_config, user
+from tfrec import cli
 from tfrec.export import export_run
 from tfrec.funnel import Funnel
 from tfrec.generative import likelihood_reading
@@ -32,7 +34,7 @@ def with_model(run: Run, model: Path, to: Path) -> Run:
     return Run.open(to)
 
 
-def test_a_finished_run_orders_by_likelihood_in_python_as_served(world_run, tmp_path):
+def test_a_finished_run_orders_by_likelihood_in_python_as_served(world_run, tmp_path, monkeypatch):
     run = with_model(world_run, tiny_llama(tmp_path / "llama", ["rocket", "planet"]), tmp_path / "run")
     funnel = Funnel.from_run(run)
     folder = export_run(run, tmp_path / "models")
@@ -45,6 +47,10 @@ def test_a_finished_run_orders_by_likelihood_in_python_as_served(world_run, tmp_
         Writer.from_funnel(funnel).model
         is funnel.signatures.slate.reranker.steps["likelihood"].model.language_model
     )
+
+    monkeypatch.setattr(Funnel, "from_run", classmethod(lambda cls, run: funnel))
+    told = CliRunner().invoke(cli.app, ["explain", str(run.folder), "--user", user(3), "--item", answer(3)])
+    assert "In words: " in told.output
 
 
 def test_a_run_without_it_has_no_such_step(world_funnel):
