@@ -19,12 +19,6 @@ class RetrievalConfig(Settings):
     id_dropout: float = Field(
         0.1, ge=0, le=1, description="how often training hides an item's id, so that its text must do"
     )
-    history_noise: float = Field(
-        0.0,
-        ge=0,
-        lt=1,
-        description="how often training puts a random item behind an event, so that what does not fit is passed over",
-    )
     content_dim: int = Field(
         256,
         ge=0,

@@ -25,7 +25,6 @@ def next_item_batches(
     start: bool = False,
     context: ItemContent | None = None,
     weight: np.ndarray | None = None,
-    noise: float = 0.0,
 ) -> tf.data.Dataset:
     """Batches of `({"history": rows, "user": rows}, next rows)`, each int32 `[batch, longest]` and `[batch]` for users.
 
@@ -43,8 +42,6 @@ def next_item_batches(
             `[batch, next rows, …]`.
         weight: float32 `[interactions + 1]`, by rows of the interactions table + 1, what the loss of an event counts;
             its values for the next events are a third part of the batches, the sample weights.
-        noise: how often an event is followed by a random item of the histories, another one in every epoch. It is
-            read and not predicted: what comes next is predicted after it.
 
     Raises:
         DatasetError: when no user has two events, so that there is no step to learn.
@@ -64,9 +61,6 @@ def next_item_batches(
     rows = tf.data.Dataset.from_tensor_slices(columns)
     rows = rows.shuffle(len(sizes), seed=seed, reshuffle_each_iteration=True)
     rows = rows.map(_without_padding)
-    if noise:
-        seeds = tf.data.Dataset.random(seed, rerandomize_each_iteration=True).batch(2)
-        rows = tf.data.Dataset.zip((rows, seeds)).map(_with_noise(noise, np.unique(h.item) + 1, length + 1))
     rows = rows.bucket_by_sequence_length(
         lambda row: tf.shape(row["window"])[0] - 1, [b + 1 for b in bounds], batches
     )
@@ -78,26 +72,6 @@ def _without_padding(row: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     return {name: values[:size] if name in ("window", "events") else values for name, values in row.items()}
 
 
-def _with_noise(share: float, items: np.ndarray, longest: int) -> Callable[..., dict[str, tf.Tensor]]:
-    """Puts random `items` behind a share of the events of a window, as negative rows, and keeps its `longest` end."""
-
-    def insert(row: dict[str, tf.Tensor], seed: tf.Tensor) -> dict[str, tf.Tensor]:
-        size = tf.size(row["window"])
-        followed = (tf.random.stateless_uniform([size], seed) < share) & (tf.range(size) < size - 1)
-        source = tf.repeat(tf.range(size), 1 + tf.cast(followed, tf.int32))
-        is_noise = tf.concat([[False], source[1:] == source[:-1]], 0)
-        place = tf.random.stateless_uniform([tf.size(source)], seed + 1, 0, len(items), tf.int32)
-        window = tf.where(is_noise, -tf.gather(items, place), tf.gather(row["window"], source))
-        row = {**row, "window": window[-longest:]}
-        if "events" in row:
-            row["events"] = tf.gather(row["events"], source)[-longest:]
-        if "is_first" in row:
-            row["is_first"] &= tf.size(window) <= longest
-        return row
-
-    return insert
-
-
 def _example(
     start: bool, context: ItemContent | None, weight: np.ndarray | None
 ) -> Callable[[dict[str, tf.Tensor]], tuple[Any, ...]]:
@@ -105,7 +79,7 @@ def _example(
     tables = None if context is None else (tf.constant(context.table), tf.constant(context.category))
 
     def example(row: dict[str, tf.Tensor]) -> tuple[Any, ...]:
-        window, following = tf.abs(row["window"]), tf.maximum(row["window"][:, 1:], 0)
+        window, following = row["window"], row["window"][:, 1:]
         if start:
             first = tf.where(row["is_first"][:, None], window[:, :1], 0)
             following = tf.concat([first, following], 1)

@@ -248,7 +248,6 @@ def _batches(
         start=side.knows_more,
         context=side.context,
         weight=weight,
-        noise=config.history_noise,
     )
 
 

@@ -86,23 +86,6 @@ def test_every_way_of_training_learns_the_ring(options):
     assert model.item_vectors().dtype == model.query_vectors(earlier.tail_rows(4)).dtype == "float32"
 
 
-def test_noise_in_training_lets_recall_pass_over_what_does_not_fit():
-    """Every history that is asked ends with a random item, which is not what the next one follows."""
-    histories = ring_histories()
-    last = Targets(np.arange(USERS), histories.item[histories.start[1:] - 1])
-    earlier = histories.head(histories.lengths - 1)
-    odd = np.random.default_rng(0).integers(RING, size=(USERS, 1))
-    loud = np.concatenate([earlier.item.reshape(USERS, -1), odd], axis=1)
-    asked = Histories(loud.ravel().astype(np.int32), np.arange(USERS + 1) * STEPS, np.zeros(loud.size))
-    found = []
-    for noise in (0.0, 0.5):
-        model, _ = fit_retrieval(earlier, ring_content(), config(history_noise=noise), seed=0, epochs=30)
-        validation = FullCatalogueNdcg(asked, last, 4, seen=earlier)
-        validation.set_model(model)
-        found.append(validation.ndcg())
-    assert found[1] > found[0] + 0.1, found
-
-
 def test_the_learning_rate_rises_and_falls():
     options = config(schedule="cosine", warmup_steps=4, epochs=5, steps=1000, learning_rate=0.02)
     model = build_two_tower(ring_histories(), ring_content(), options)
