@@ -56,7 +56,7 @@ class Fairness:
                 return worth(left, count, turn + 1), (left, count)
 
             left = tf.where(draft.present, order, ABSENT)
-            nobody = tf.zeros_like(share)
+            nobody = tf.zeros([tf.shape(draft.rows)[0], len(self.shares)])  # of the batch that the loop knows
             length = tf.minimum(wishes.longest, tf.shape(draft.rows)[1])
             places, _ = choose(worth(left, nobody, tf.constant(0)), length, (left, nobody), update)
             return draft.led_by(places, wishes.k)
