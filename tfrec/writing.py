@@ -30,7 +30,6 @@ class Writer:
         funnel: of a run.
         model: writes.
         settings: how much it reads and writes.
-
     """
 
     def __init__(self, funnel: Funnel, model: GenerativeModel, settings: GenerativeConfig) -> None:
