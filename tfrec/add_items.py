@@ -1,8 +1,5 @@
 """`tfrec index add`: a new version of a model with further items and no training."""
 
-import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from tfrec.additions import load_additions, make_addition, one_at_a_time, save_addition
@@ -31,7 +28,7 @@ def add_items(run: Run, source: str | Path, to: str | Path) -> tuple[Path, Datas
     Raises:
         DatasetError: items that cannot be added; nothing is written then.
     """
-    with one_at_a_time(run), nothing_collected():
+    with one_at_a_time(run):
         earlier = load_additions(run)
         ids = [id_ for table in (run.items, *earlier) for id_ in table["item_id"]]
         widths = {column: width for column, (width, _) in run.content.spec.vectors.items()}
@@ -43,13 +40,3 @@ def add_items(run: Run, source: str | Path, to: str | Path) -> tuple[Path, Datas
         version = publish(funnel.signatures, run, to)
         save_addition(run, addition)
     return version, new
-
-
-@contextmanager
-def nothing_collected() -> Iterator[None]:
-    """The objects of a graph live to the end; to look for garbage among them takes a twentieth of the time."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()

@@ -4,15 +4,30 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-if TYPE_CHECKING:
-    pass
+from tfrec.garbage import nothing_collected
+
+
+class Commands(TyperGroup):
+    """The commands; one that is interrupted says what became of its work before typer ends the process."""
+
+    def invoke(self, ctx: Any) -> object:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            typer.echo(
+                "\nInterrupted. What was finished is kept; the same command goes on from there.", err=True
+            )
+            raise typer.Exit(130) from None
+
 
 app = typer.Typer(
     name="tfrec",
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -35,8 +50,6 @@ def main() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         app()
-    except KeyboardInterrupt:
-        sys.exit("\nInterrupted. What was finished is kept; the same command goes on from there.")
     except Exception as error:
         if not _is_known(error):
             raise
@@ -136,9 +149,11 @@ def export(
         from tfrec.rule_file import adopt_rules
 
         adopt_rules(opened, rules)  # rules that cannot hold need not wait for TensorFlow
-    from tfrec.export import export_run
+    with nothing_collected():
+        from tfrec.export import export_run
 
-    print(f"Exported: {export_run(opened, to)}")
+        version = export_run(opened, to)
+    print(f"Exported: {version}")
 
 
 @index.command("add")
@@ -157,9 +172,10 @@ def index_add(
     from tfrec.run import Run
 
     opened = Run.open(run)  # a wrong folder need not wait for TensorFlow
-    from tfrec.add_items import add_items
+    with nothing_collected():
+        from tfrec.add_items import add_items
 
-    version, new = add_items(opened, new_items, to)
+        version, new = add_items(opened, new_items, to)
     if new.report.findings:
         print(new.report)
     print(f"Added {len(new.item_ids):,} items: {version}")

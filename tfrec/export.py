@@ -66,19 +66,22 @@ def write_saved_model(signatures: Signatures, folder: Path) -> None:
     traces what the layers hold, which takes most of its time; a module that holds Keras layers would not be restored by
     the loader that TensorFlow Serving uses.
     """
-    module = tf.Module()
-    module.held = held(signatures.layers)
-    tf.saved_model.save(module, str(folder), signatures=signatures.concrete_functions)
+    module, functions = tf.Module(), signatures.concrete_functions
+    module.held = held(signatures.layers, functions.values())
+    tf.saved_model.save(module, str(folder), signatures=functions)
     _write_defaults(signatures, folder / "saved_model.pb")
 
 
-def held(layers: Iterable[Any]) -> list[Any]:
-    """All variables and tables of Keras layers, each once, as TensorFlow's own objects."""
-    layers = list(layers)
+def held(layers: Iterable[Any], functions: Iterable[Any]) -> list[Any]:
+    """The variables of Keras layers that functions read, and all tables, each once, as TensorFlow's own objects.
+
+    What only training reads (states of dropout, counts, a pooler) stays behind.
+    """
+    layers, read = list(layers), {id(tensor) for one in functions for tensor in one.captured_inputs}
     variables = {id(variable): variable.value for layer in layers for variable in layer.variables}
     parts = (part for layer in layers for part in tf.train.TrackableView(layer).descendants())
     tables = [part for part in parts if isinstance(part, tf.saved_model.experimental.TrackableResource)]
-    return [*variables.values(), *tables]
+    return [*(variable for variable in variables.values() if id(variable.handle) in read), *tables]
 
 
 def _write_defaults(signatures: Signatures, path: Path) -> None:

@@ -87,7 +87,12 @@ class Signatures:
         retriever, kept = Retriever(two_tower, added=content.added), config.ranking.neighbours
         known = histories if hidden is None else histories.without(hidden)
         features = build_pair_features(
-            known, content, retriever, neighbours_kept=kept, groups=config.ranking.groups
+            known,
+            content,
+            retriever,
+            neighbours_kept=kept,
+            groups=config.ranking.groups,
+            remembered=True,
         )
         vectors = likeness(features)
         read = SlateVectors(ranker.vectors.value, features.tables["content"].value)

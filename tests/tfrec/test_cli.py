@@ -32,6 +32,16 @@ def tfrec(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def test_ctrl_c_says_what_became_of_the_work(monkeypatch):
+    def interrupted(dataset):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tfrec.data.dataset.load_dataset", interrupted)
+    result = run.invoke(cli.app, ["data", "movielens"])
+    assert result.exit_code == 130
+    assert "the same command goes on from there" in result.stderr
+
+
 @pytest.mark.parametrize("command", ["", "index add"])
 def test_help_imports_no_tensorflow_and_is_quick(command):
     code = (

@@ -21,6 +21,7 @@ from tests.tiny_world import (
 )
 from tfrec.data.dataset import Dataset
 from tfrec.funnel import Funnel
+from tfrec.retrieval.co_occurrence import neighbours
 from tfrec.run import Run
 
 
@@ -49,6 +50,13 @@ def test_ranking_puts_it_first(world_funnel: Funnel, answers):
     ranked = places(world_funnel, answers)
     assert (1 / (1 + ranked)).mean() >= 0.9  # the mean reciprocal rank
     assert (ranked == 0).mean() >= (places(world_funnel, answers, signature="retrieve") == 0).mean() - 0.05
+
+
+def test_ranking_reads_the_co_occurrence_that_recall_remembers(world_run: Run, world_funnel: Funnel):
+    features = world_funnel.signatures.slate.features
+    expected = neighbours(world_run.known("test").matrix(features.items - 1), features.neighbours)
+    for name, table in zip(("neighbour", "cosine"), expected, strict=True):
+        np.testing.assert_array_equal(features.tables[name].numpy(), table)
 
 
 @pytest.mark.parametrize("diversity", [0.3, 0.6])

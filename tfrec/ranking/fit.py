@@ -26,13 +26,21 @@ def build_pair_features(
     *,
     neighbours_kept: int,
     groups: Sequence[str] = tuple(GROUPS),
+    remembered: bool = False,
 ) -> PairFeatures:
-    """The feature layer of a catalogue: counts and co-occurrence from `histories`, item vectors from retrieval."""
+    """The feature layer of a catalogue: counts and co-occurrence from `histories`, item vectors from retrieval.
+
+    With `remembered`, recall's own co-occurrence is that of these histories, and is not counted again.
+    """
     items, slots = content.category.shape
     language, vocabulary, blend = content.language, content.spec.vocabulary, retriever.model.blend
-    matrix, space = histories.matrix(items - 1 - content.added), blend.content
-    met = neighbours(matrix, neighbours_kept, shrinkage=blend.shrinkage)
-    rows, cosines = (np.pad(table, ((0, content.added), (0, 0))) for table in met)
+    space = blend.content
+    if remembered and blend.neighbours == neighbours_kept:
+        rows, cosines = blend.neighbour.numpy(), blend.cosine.numpy()
+    else:
+        matrix = histories.matrix(items - 1 - content.added)
+        met = neighbours(matrix, neighbours_kept, shrinkage=blend.shrinkage)
+        rows, cosines = (np.pad(table, ((0, content.added), (0, 0))) for table in met)
     layer = PairFeatures(
         items,
         retriever.vectors.shape[1],
