@@ -21,7 +21,7 @@ from tensorflow.core.protobuf import config_pb2
 from benchmarks.one_query import K, figures
 from benchmarks.peers.environment import read_message, write_message
 from serving.model_server.saved_model import SavedModel
-from tfrec.export import held
+from tfrec.export import save_functions
 from tfrec.retrieval.clustered_index import ClusteredIndex
 from tfrec.retrieval.filters import Filters
 from tfrec.retrieval.index import ExactIndex, Query
@@ -57,12 +57,9 @@ def save(index: ExactIndex, folder: Path) -> None:
         answer = index.search(Query.of(vector), nothing, K)
         return {"rows": answer.rows, "score": answer.score, "partition": answer.spread.partition}
 
-    module = tf.Module()
-    module.held = held([index])
     function = tf.function(search, autograph=False)
     spec = tf.TensorSpec([None, index.dim], tf.float32, "vector")
-    signatures = {"search": function.get_concrete_function(spec)}
-    tf.saved_model.save(module, str(folder), signatures=signatures)
+    save_functions({"search": function.get_concrete_function(spec)}, [index], folder)
 
 
 def ask(settings: dict[str, Any], arrays: dict[str, np.ndarray]) -> list[Row]:

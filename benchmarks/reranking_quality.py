@@ -3,10 +3,10 @@
     python -m benchmarks.reranking_quality RUN [--on valid] [--users 1000] [--read SCORES.npy]
 
 Slates are the first of ranking's order at the targets of a seeded sample of users. The slate model is fitted anew from
-the run's own slates, with nobody to teach it; the distilled one is that of a run that had a cross-encoder. What a
-cross-encoder says may come from a file, for it is read on another machine: float `[users, n]` of the sampled slates,
-NaN where it has read nothing; it is added to the ranking scores. Differences to the order of ranking come with a paired
-95 % interval.
+the run's own slates, with nobody to teach it; the distilled one is that of a run that has a cross-encoder, which reads
+its `reading.pairs` first candidates. What a cross-encoder says may come from a file instead, read on another machine:
+float `[users, n]` of the sampled slates, NaN where it has read nothing; it is added to the ranking scores. Differences
+to the order of ranking come with a paired 95 % interval, and by the millisecond that a request takes.
 """
 
 import argparse
@@ -25,8 +25,11 @@ import tensorflow as tf
 
 from benchmarks.machine import describe_machine
 from tfrec.evaluation.intervals import paired_difference
+from tfrec.reading import cross_reading
+from tfrec.reranking.cross_fit import read_slates
 from tfrec.reranking.diversity import Diversity
 from tfrec.reranking.draft import Draft, Wishes
+from tfrec.reranking.language_step import LanguageReading
 from tfrec.reranking.slate_features import SlateVectors
 from tfrec.reranking.slate_fit import fit_slate_model, read_all
 from tfrec.reranking.slate_model import SlateModel, read_slate
@@ -69,7 +72,22 @@ def ways(run: Run, on: Fit, stages: Stages, slates: Slates, vectors: SlateVector
     return scores
 
 
-def milliseconds(slates: Slates, vectors: SlateVectors) -> float:
+def read_by(reading: LanguageReading, slates: Slates) -> np.ndarray:
+    """What a cross-encoder adds to the scores of ranking, float32 `[slates, n]`, NaN where it has read nothing."""
+    said = np.full(slates.rows.shape, np.nan, np.float32)
+    said[:, : reading.pairs] = reading.gain * read_slates(reading.model, slates.head(reading.pairs))
+    return said
+
+
+def reading_milliseconds(reading: LanguageReading, slates: Slates) -> float:
+    """Median time of a cross-encoder for one request."""
+    one = slates.head(reading.pairs).take(np.arange(1))
+    inputs = {"history": one.history, "candidates": one.rows, "user": one.user + 1}
+    read = tf.function(reading.model, autograph=False)
+    return timed(lambda: read({name: tf.constant(value) for name, value in inputs.items()}))
+
+
+def slate_milliseconds(slates: Slates, vectors: SlateVectors) -> float:
     """Median time of the slate model for one request, gathering included."""
     tables, model = SlateVectors(*map(tf.constant, vectors)), SlateModel()
     one = [tf.constant(getattr(slates, name)[:1]) for name in ("rows", "history", "ranking", "retrieval")]
@@ -117,20 +135,36 @@ def measure(run: Run, on: Fit, users: int, read: Path | None) -> dict[str, Any]:
     slates = slates.take(drawn)
     vectors = SlateVectors(stages.ranker.vectors.numpy(), stages.two_tower.blend.content.numpy())
     scores = ways(run, on, stages, slates, vectors)
+    milliseconds = dict.fromkeys(
+        ("slate model", "distilled slate model"), slate_milliseconds(slates, vectors)
+    )
     if read is not None:
         scores["cross-encoder"] = with_reader(slates, np.load(read))
+    elif (reading := cross_reading(run, [run.items])) is not None:
+        scores["cross-encoder"] = with_reader(slates, read_by(reading, slates))
+        milliseconds["cross-encoder"] = reading_milliseconds(reading, slates)
     gains = {name: ndcg(slates.labels, some) for name, some in scores.items()}
     rows = {}
     for name, gain in gains.items():
         difference = paired_difference(gain, gains["ranking"])
         rows[name] = {f"ndcg@{AT}": float(gain.mean()), **difference._asdict()}
+        if name in milliseconds:
+            rows[name]["milliseconds"] = milliseconds[name]
     return {
         "users": len(slates),
         "answered": float(slates.answered.mean()),
         "ways": rows,
-        "milliseconds": {"slate model": milliseconds(slates, vectors)},
         "diversity": diversity_curve(slates, run.content.language) if run.content.spec.text_dim else [],
     }
+
+
+def line_of(name: str, row: dict[str, float]) -> str:
+    """A line of the table of ways."""
+    line = f"{name:<24} ndcg {row['ndcg@10']:.4f}  {row['mean']:+.4f} [{row['low']:+.4f}, {row['high']:+.4f}]"
+    if "milliseconds" not in row:
+        return line
+    gain = 1e4 * row["mean"] / row["milliseconds"]
+    return f"{line}  {row['milliseconds']:7.2f} ms a request, {gain:+.2f} ten-thousandths a millisecond"
 
 
 def main() -> None:
@@ -146,10 +180,7 @@ def main() -> None:
     machine, run = describe_machine(), Run.open(options.run)
     figures = measure(run, options.on, options.users, options.read)
     for name, row in figures["ways"].items():
-        print(
-            f"{name:<24} ndcg {row['ndcg@10']:.4f}  {row['mean']:+.4f} [{row['low']:+.4f}, {row['high']:+.4f}]"
-        )
-    print(f"slate model: {figures['milliseconds']['slate model']:.2f} ms a request")
+        print(line_of(name, row))
     for line in figures["diversity"]:
         print(f"diversity {line['strength']:.1f}: ndcg {line['ndcg@10']:.4f}, ild {line['ild@20']:.3f}")
     facts = {"machine": machine, "dataset": run.facts()["dataset"], "on": options.on}

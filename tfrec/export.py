@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -60,16 +60,21 @@ def versions(base: Path) -> list[int]:
 
 
 def write_saved_model(signatures: Signatures, folder: Path) -> None:
-    """The graph functions, and the variables and tables that they read.
+    """The graph functions, the variables and tables that they read, and the defaults of their inputs."""
+    save_functions(signatures.concrete_functions, signatures.layers, folder)
+    _write_defaults(signatures, folder / "saved_model.pb")
+
+
+def save_functions(functions: Mapping[str, Any], layers: Iterable[Any], folder: Path) -> None:
+    """A SavedModel of concrete functions, by name, and of what they read of Keras layers.
 
     A `tf.Module` of TensorFlow's own objects: Keras's ExportArchive tracks whole layers, writes each variable twice and
     traces what the layers hold, which takes most of its time; a module that holds Keras layers would not be restored by
     the loader that TensorFlow Serving uses.
     """
-    module, functions = tf.Module(), signatures.concrete_functions
-    module.held = held(signatures.layers, functions.values())
+    module = tf.Module()
+    module.held = held(layers, functions.values())
     tf.saved_model.save(module, str(folder), signatures=functions)
-    _write_defaults(signatures, folder / "saved_model.pb")
 
 
 def held(layers: Iterable[Any], functions: Iterable[Any]) -> list[Any]:

@@ -13,7 +13,7 @@ from tests.tiny_bert import tiny_bert
 from tests.tiny_world import item, tiny_dataset
 from tfrec.config import ReadingConfig
 from tfrec.data.histories import Histories, histories
-from tfrec.export import held
+from tfrec.export import save_functions
 from tfrec.reading import affordable_pairs, free_text_tokens, make_reader
 from tfrec.reranking.cross_encoder import CrossEncoder
 from tfrec.reranking.cross_fit import (
@@ -192,10 +192,8 @@ def test_profile_and_free_text_decide_as_served(folder, tmp_path):
             ).rows
         }
 
-    module = tf.Module()
-    module.held = held([reader])
     specs = {"user": tf.TensorSpec([None], tf.int32), "query_text": tf.TensorSpec([None], tf.string)}
-    tf.saved_model.save(module, str(tmp_path / "model"), signatures=read.get_concrete_function(**specs))
+    save_functions({"serving_default": read.get_concrete_function(**specs)}, [reader], tmp_path / "model")
     asked = {
         "user": np.array([0, 1, 2, 3, 0], np.int32),
         "query_text": np.array(["", "", "", "", "rocket"], object),

@@ -12,7 +12,7 @@ from serving.model_server.saved_model import SavedModel
 from tests.census import strangers
 from tests.served_call import call
 from tests.tiny_causal import tiny_llama, tiny_qwen
-from tfrec.export import held
+from tfrec.export import save_functions
 from tfrec.reranking.draft import Draft, Relevance, Wishes
 from tfrec.reranking.language_step import LanguageReading
 from tfrec.reranking.likelihood import LEAST, LIKED, NEXT, SOUGHT, Likelihood
@@ -107,10 +107,8 @@ def test_it_is_served_with_its_tokenizer_by_a_stock_server(model, tmp_path):
             "said": model({"history": history, "candidates": candidates, "text": model.tokens(query_text)})
         }
 
-    module = tf.Module()
-    module.held = held([model])
     inputs = {"history": lists, "candidates": lists, "query_text": tf.TensorSpec([None], tf.string)}
-    tf.saved_model.save(module, str(tmp_path), signatures=said.get_concrete_function(**inputs))
+    save_functions({"serving_default": said.get_concrete_function(**inputs)}, [model], tmp_path)
     graph = saved_model_pb2.SavedModel.FromString((tmp_path / "saved_model.pb").read_bytes())
     assert not strangers(graph.meta_graphs[0].graph_def)
     asked = {
