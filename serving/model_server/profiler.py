@@ -27,7 +27,7 @@ class Profiler:
         Raises:
             StatusError: names that lead elsewhere, a session that runs already, or a folder that cannot be written.
         """
-        if os.path.basename(request.session_id) != request.session_id:
+        if os.path.basename(request.session_id) != request.session_id or request.session_id in (".", ".."):
             raise invalid_argument(
                 f"session_id must be the name of a folder. Received: {request.session_id!r}"
             )

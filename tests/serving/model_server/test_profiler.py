@@ -75,6 +75,7 @@ def test_one_session_at_a_time_and_terminate_ends_it(ask):
     ("method", "request_", "code"),
     [
         ("Profile", REQUEST(session_id="../elsewhere"), "INVALID_ARGUMENT"),
+        ("Profile", REQUEST(session_id=".."), "INVALID_ARGUMENT"),
         ("Profile", REQUEST(repository_root="/dev/null", session_id="x"), "UNKNOWN"),
         ("Terminate", TERMINATE(session_id="nobody"), "NOT_FOUND"),
         ("Monitor", wire.message("tensorflow.MonitorRequest")(), "UNIMPLEMENTED"),
