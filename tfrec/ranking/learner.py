@@ -132,7 +132,12 @@ def lessons(rest: np.ndarray, held: np.ndarray, config: RankingConfig) -> list[t
     """
     if config.members == "seeds" or config.ensemble == 1:
         return [(rest, held)] * config.ensemble
-    folds = np.array_split(rest, config.ensemble)
+    return left_out(rest, config.ensemble)
+
+
+def left_out(drawn: np.ndarray, count: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Each of `count` folds, behind the others joined."""
+    folds = np.array_split(drawn, count)
     return [(np.concatenate(folds[:n] + folds[n + 1 :]), fold) for n, fold in enumerate(folds)]
 
 
