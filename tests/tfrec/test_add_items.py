@@ -123,15 +123,15 @@ def test_the_contract_says_how_many_were_added(added: tuple[Run, Path]):
 @pytest.mark.parametrize(
     ("request_", "expected"),
     [
-        ({"allow_category": ["novelty"]}, set(FRESH)),  # a value that only they have
-        ({"allow_category": ["novelty"], "exclude": FRESH[:1]}, set(FRESH[1:])),
-        ({"allow_category": ["novelty"], "history": FRESH[:1]}, set(FRESH[1:])),
-        ({"allow_category": ["dora"]}, set()),  # the value of another column
+        ({"allow_category": ["novelty"]}, FRESH),  # a value that only they have
+        ({"allow_category": ["novelty"], "exclude": FRESH[:1]}, FRESH[1:]),
+        ({"allow_category": ["novelty"], "history": FRESH[:1]}, FRESH[1:]),
+        ({"allow_category": ["dora"]}, []),  # the value of another column
     ],
     ids=str,
 )
 def test_filters_know_new_items(served: SavedModel, request_, expected):
-    assert set(found(served, **request_)) == expected
+    assert set(found(served, **request_)) == set(expected)
 
 
 def test_a_value_that_old_items_have_too_finds_both(served: SavedModel):
