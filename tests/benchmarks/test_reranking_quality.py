@@ -6,6 +6,7 @@ import tensorflow as tf
 
 import benchmarks.reranking_quality as benchmark
 from benchmarks.reranking_quality import STRENGTHS, line_of, measure, ndcg, with_reader
+from tfrec.reranking import slate_fit
 from tfrec.reranking.language_step import LanguageReading
 from tfrec.reranking.slates import Slates
 from tfrec.run import Run
@@ -26,6 +27,13 @@ def test_what_was_not_read_stays_behind_in_its_order():
     assert np.argsort(-with_reader(slates, logits)[0]).tolist() == [1, 0, 2, 3]
     nothing_read = with_reader(slates, np.full((1, 4), np.nan))
     np.testing.assert_allclose(np.diff(nothing_read), np.diff(ranking))
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch):
+    """How good the slate model is, is asked elsewhere."""
+    monkeypatch.setattr(slate_fit, "FOLDS", 2)
+    monkeypatch.setattr(slate_fit, "EPOCHS", 2)
 
 
 def test_a_run_is_measured_on_its_own_slates(world_run: Run, tmp_path):

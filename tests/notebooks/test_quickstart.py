@@ -49,7 +49,7 @@ def executed(tmp_path_factory):
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     (parameters,) = tagged(notebook, "parameters")
     parameters.source = small_parameters(folder)
-    client = NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(folder)}})
+    client = NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(folder)}})
     paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     client.execute(env={**os.environ, "PYTHONPATH": paths, "TMPDIR": str(folder)})
     return notebook

@@ -34,7 +34,7 @@ class RerankingConfig(Settings):
         50, ge=2, description="how many candidates, the first of ranking's, the slate model reads"
     )
     distillation: float = Field(
-        0.5, ge=0, le=1, description="what a teacher's scores weigh in its loss, where there is a teacher"
+        0.25, ge=0, le=1, description="what a teacher's scores weigh in its loss, where there is a teacher"
     )
     diversity: float = Field(
         0.35, ge=0, le=1, description="strength of diversity where a request does not say"

@@ -47,7 +47,7 @@ def two_folds(monkeypatch):
 
 
 def test_it_finds_what_only_the_whole_slate_tells(two_folds):
-    model = fit_slate_model(odd_ones(1000), VECTORS, RerankingConfig(), seed=0)
+    model = fit_slate_model(odd_ones(700), VECTORS, RerankingConfig(), seed=0)
     assert share_found(model, odd_ones(300)) > 0.8  # one in N by the order that comes in
 
 
