@@ -5,10 +5,9 @@ batching.
 
 Both numbers compare with the same session callable run in this process without any server; for batches the two take
 turns, with as many rows on their way: batches of 16, one after another, and sixteen clients of one row. Without
---base-path a toy
-retrieval model is made (history of 20 ids → 64 dimensions → top 100 of 10,000 items). Clients and server share the
-machine, as the target says (≤ 2.5 ms at p50; ≥ 70 % of the batched throughput), and both use Python's gRPC, so that the
-share depends on how heavy a row of the model is beside that: it is told for either.
+--base-path a toy retrieval model is made (history of 20 ids → 64 dimensions → top 100 of 10,000 items). Clients and
+server share the machine, as the target says (≤ 2.5 ms at p50; ≥ 70 % of the batched throughput), and both use Python's
+gRPC, so that the share depends on how heavy a row of the model is beside that.
 """
 
 import argparse

@@ -16,7 +16,6 @@ from tfrec.config import Config, StepName
 from tfrec.data.content_graph import ContentGraph
 from tfrec.data.histories import Histories
 from tfrec.data.item_content import ContentSpec, ItemContent
-from tfrec.ranking.features import PairFeatures
 from tfrec.ranking.fit import build_pair_features
 from tfrec.ranking.ranker import Ranker
 from tfrec.recall import make_recall
@@ -94,7 +93,7 @@ class Signatures:
             groups=config.ranking.groups,
             remembered=True,
         )
-        vectors = likeness(features)
+        vectors = features.likeness()
         read = SlateVectors(ranker.vectors.value, features.tables["content"].value)
         learned: dict[StepName, Step] = {**readings}
         if slate_model is not None:
@@ -289,13 +288,6 @@ class Signatures:
         table = self.slate.features.tables["category"].value
         rows = tf.concat([request.seen, self.read.item_rows(exclude)], 1)
         return Filters(rows, Categories(wanted, asked, table))
-
-
-def likeness(features: PairFeatures) -> tf.Tensor:
-    """Unit vectors by row in which items are alike: of language, without a language model those of retrieval."""
-    if features.text_dim:
-        return features.tables["language"].value
-    return tf.math.l2_normalize(features.tables["vectors"].value, 1)
 
 
 def _nobody(user_id: tf.Tensor) -> tf.Tensor:

@@ -195,6 +195,12 @@ class PairFeatures(keras.layers.Layer):
         share = tf.gather(shares, line * self.categories + own) * present
         return tf.reduce_sum(share, 2) / tf.maximum(tf.reduce_sum(present, 2), 1.0)
 
+    def likeness(self) -> tf.Tensor:
+        """Unit vectors by row in which items are alike: of language, without a language model those of retrieval."""
+        if self.text_dim:
+            return self.tables["language"].value
+        return tf.math.l2_normalize(self.tables["vectors"].value, 1)
+
     def get_config(self) -> dict[str, Any]:
         names = ("items", "dim", "text_dim", "content_dim", "neighbours", "categories", "slots", "groups")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
