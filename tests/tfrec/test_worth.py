@@ -1,14 +1,18 @@
 """Event weights and ratings end to end, in a world in which they say the opposite of how often things happen."""
 
+from typing import Any
+
 import pandas as pd
 import pytest
 
 from tests.tiny_world import tiny_config
+from tfrec.config import Config
 from tfrec.data.dataset import Dataset, make_dataset
 from tfrec.data.histories import histories
 from tfrec.data.item_content import learn_content
 from tfrec.data.worth import learn_worth
-from tfrec.ranking.fit import fit_ranker
+from tfrec.ranking.learner import Learner
+from tfrec.ranking.lists import TrainingLists
 from tfrec.training import Recalled, learn_recall, learning_lists
 
 USERS = 90
@@ -29,14 +33,28 @@ def shop() -> Dataset:
     return make_dataset(table.assign(timestamp=range(len(table))), items)
 
 
-def learned(shop: Dataset, *settings: str) -> tuple[dict[str, float], dict[str, float]]:
+def settings_of(*settings: str) -> Config:
+    return tiny_config("none", "ranking.epochs=30", "ranking.patience=30", *settings)
+
+
+@pytest.fixture(scope="module")
+def recalled(shop: Dataset) -> Recalled:
+    """Recall, which is told of no worth: what is asked is the ranker's order."""
+    return learn_recall(histories(shop), learn_content(shop, None), settings_of(), epochs=2)
+
+
+def lists_of(shop: Dataset, recalled: Recalled, *settings: str) -> tuple[TrainingLists, tuple[Any, Any]]:
+    """What ranking learns from under settings, and the tables of its candidates."""
+    config = settings_of(*settings)
+    worth = learn_worth(shop, recalled.known, recalled.known, config.data)
+    return learning_lists(recalled._replace(worth=worth), learn_content(shop, None), config)
+
+
+def learned(
+    shop: Dataset, learner: Learner, lists: TrainingLists
+) -> tuple[dict[str, float], dict[str, float]]:
     """The ranker's scores of both and their labels, on average over the lists that hold them."""
-    config = tiny_config("none", "ranking.epochs=30", "ranking.patience=30", *settings)
-    past, content = histories(shop), learn_content(shop, None)
-    worth = learn_worth(shop, past, past, config.data)
-    recalled = learn_recall(past, content, config, epochs=2)
-    lists, tables = learning_lists(Recalled(*recalled[:5], worth), content, config)
-    told = fit_ranker(lists, tables, config.ranking, seed=0)(lists.inputs).numpy()
+    told = learner.fit(lists, seed=0)(lists.inputs).numpy()
     held = {
         name: lists.inputs["candidates"] == 1 + shop.item_ids.tolist().index(name)
         for name in (LOOKED, BOUGHT)
@@ -45,15 +63,21 @@ def learned(shop: Dataset, *settings: str) -> tuple[dict[str, float], dict[str, 
 
 
 @pytest.mark.parametrize("loss", ["listwise", "pairwise", "pointwise"])
-def test_a_purchase_may_outweigh_more_looks(shop, loss):
-    plain, _ = learned(shop, f"ranking.loss={loss}")
+def test_a_purchase_may_outweigh_more_looks(shop, recalled, loss):
+    setting = f"ranking.loss={loss}"
+    lists, tables = lists_of(shop, recalled, setting)
+    learner = Learner(tables, settings_of(setting).ranking)
+    plain, _ = learned(shop, learner, lists)
     assert plain[LOOKED] > plain[BOUGHT]
-    weighed, _ = learned(shop, f"ranking.loss={loss}", "data.event_weights={view: 1, purchase: 20}")
+    lists, _ = lists_of(shop, recalled, setting, "data.event_weights={view: 1, purchase: 20}")
+    weighed, _ = learned(shop, learner, lists)
     assert weighed[BOUGHT] > weighed[LOOKED]
 
 
-def test_ratings_are_predicted(shop):
+def test_ratings_are_predicted(shop, recalled):
     """The lowest rating has grade 0, the highest 1; what was not taken is 0 as well."""
-    told, labels = learned(shop, "ranking.loss=pointwise_squared", "data.ratings=global", "data.winsorise=0")
+    settings = "ranking.loss=pointwise_squared", "data.ratings=global", "data.winsorise=0"
+    lists, tables = lists_of(shop, recalled, *settings)
+    told, labels = learned(shop, Learner(tables, settings_of(*settings).ranking), lists)
     assert labels[LOOKED] == 0 < labels[BOUGHT]
     assert told == pytest.approx(labels, abs=0.06)
