@@ -132,7 +132,6 @@ class Signatures:
             content.spec.categories,
             Phrases(config.reranking.language),
         )
-        self._recommend = tf.function(self.recommend, autograph=False)
         self._served = tf.function(self._serve, autograph=False)  # one trace for all signatures with a slate
 
     @property
@@ -141,13 +140,9 @@ class Signatures:
         return [*self.slate.layers, *self.read.layers, self.item_graph.vocabulary]
 
     @cached_property
-    def functions(self) -> dict[str, Any]:
-        """Each signature as a `tf.function` of named inputs, traced for `inputs`."""
-        functions = {name: tf.function(getattr(self, name), autograph=False) for name in self.inputs}
-        functions["recommend"] = self._recommend
-        for name, specs in self.inputs.items():
-            functions[name].get_concrete_function(**specs)
-        return functions
+    def functions(self) -> Mapping[str, Any]:
+        """Each signature as a `tf.function` of named inputs, traced for `inputs` when it is asked for."""
+        return Traced(self)
 
     @property
     def concrete_functions(self) -> dict[str, Any]:
@@ -158,7 +153,7 @@ class Signatures:
 
     @cached_property
     def inputs(self) -> Specs:
-        """Signature → input → its type and shape; `recommend` first, for `serving_default` calls its trace."""
+        """Signature → input → its type and shape."""
         moment = self.read.context.signature() if self.read.context else {}
         return input_specs(moment, self.item_graph.signature())
 
@@ -175,7 +170,7 @@ class Signatures:
             for name, value in defaults.items()
             if name != "history"
         }
-        slate = self._recommend(user_id=user_id, history=history, **filled)
+        slate = self.functions["recommend"](user_id=user_id, history=history, **filled)
         return {name: slate[name] for name in ("item_id", "score")}
 
     def recommend(self, **asked: tf.Tensor) -> Outputs:
@@ -288,6 +283,25 @@ class Signatures:
         table = self.slate.features.tables["category"].value
         rows = tf.concat([request.seen, self.read.item_rows(exclude)], 1)
         return Filters(rows, Categories(wanted, asked, table))
+
+
+class Traced(dict[str, Any]):
+    """Signatures by name as `tf.function`s, each traced for its inputs when it is first asked for: all take several
+    times as long as `recommend`, which is the only one that `tfrec.funnel` asks for.
+
+    Args:
+        signatures: whose methods they are.
+    """
+
+    def __init__(self, signatures: Signatures) -> None:
+        super().__init__()
+        self._signatures = signatures
+
+    def __missing__(self, name: str) -> Any:
+        function = tf.function(getattr(self._signatures, name), autograph=False)
+        function.get_concrete_function(**self._signatures.inputs[name])
+        self[name] = function
+        return function
 
 
 def _nobody(user_id: tf.Tensor) -> tf.Tensor:
