@@ -1,11 +1,21 @@
-"""One call of a SavedModel's signature on the way that TensorFlow Serving takes."""
+"""One signature, written as an export writes it, and called on the way that TensorFlow Serving takes."""
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 
 from serving.model_server.saved_model import SavedModel
+from tfrec.export import save_functions
+from tfrec.signatures import Signatures
+
+
+def save_signature(signatures: Signatures, name: str, folder: Path) -> Path:
+    """A SavedModel of one signature: to trace and write all of them takes several times as long."""
+    function = signatures.functions[name].get_concrete_function(**signatures.inputs[name])
+    save_functions({name: function}, signatures.layers, folder)
+    return folder
 
 
 def call(model: SavedModel, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

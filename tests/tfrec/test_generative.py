@@ -10,12 +10,11 @@ import yaml
 from typer.testing import CliRunner
 
 from serving.model_server.saved_model import SavedModel
-from tests.served_call import call, check_same
+from tests.served_call import call, check_same, save_signature
 from tests.tiny_bert import tiny_bert
 from tests.tiny_causal import tiny_llama
 from tests.tiny_world import REQUESTS, answer, inputs, tiny_config, user
 from tfrec import cli
-from tfrec.export import export_run
 from tfrec.funnel import Funnel
 from tfrec.generative import likelihood_reading
 from tfrec.run import Run
@@ -37,7 +36,7 @@ def with_model(run: Run, model: Path, to: Path) -> Run:
 def test_a_finished_run_orders_by_likelihood_in_python_as_served(world_run, tmp_path, monkeypatch):
     run = with_model(world_run, tiny_llama(tmp_path / "llama", ["rocket", "planet"]), tmp_path / "run")
     funnel = Funnel.from_run(run)
-    folder = export_run(run, tmp_path / "models")
+    folder = save_signature(funnel.signatures, "certify", tmp_path / "model")
     requests = inputs(funnel.signatures.inputs["certify"], *REQUESTS)
     expected = funnel.signatures.functions["certify"](**{n: tf.constant(v) for n, v in requests.items()})
     check_same(call(SavedModel(str(folder)), "certify", requests), expected)

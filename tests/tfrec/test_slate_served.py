@@ -12,9 +12,8 @@ from tensorflow.core.protobuf import saved_model_pb2
 from serving.model_server.saved_model import SavedModel
 from tests.census import strangers
 from tests.layer_checks import randomize
-from tests.served_call import call, check_same
+from tests.served_call import call, check_same, save_signature
 from tests.tiny_world import REQUESTS, inputs
-from tfrec.export import export_run
 from tfrec.funnel import Funnel
 from tfrec.reranking.slate_model import SlateModel
 from tfrec.reranking.slates import Slates
@@ -52,7 +51,7 @@ def test_it_is_the_first_step_and_its_moves_are_certified_and_served(run: Run, t
     score = expected["score"].numpy()
     assert (np.diff(score, axis=1) <= 0).all()
 
-    folder = export_run(run, tmp_path / "models")
+    folder = save_signature(funnel.signatures, "certify", tmp_path / "model")
     check_same(call(SavedModel(str(folder)), "certify", requests), expected)
     model = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
     assert not strangers(model.meta_graphs[0].graph_def)
