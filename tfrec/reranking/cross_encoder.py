@@ -63,6 +63,7 @@ class CrossEncoder(keras.Model):
         self.likeness = self.add_weight(
             shape=(), initializer=keras.initializers.Constant(5.0), name="likeness"
         )
+        self.supports_jit = False  # Keras has none beside determinism, which is the default of a run
         self.hidden.build((None, 3 * backbone.hidden_dim))
         self.head.build((None, units))
         self.built = True

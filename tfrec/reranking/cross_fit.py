@@ -44,6 +44,7 @@ def fit_cross_encoder(model: CrossEncoder, past: Histories, settings: ReadingCon
     )
     optimizer = keras.optimizers.AdamW(pace, weight_decay=0.01, clipnorm=1.0)
     model.compile(optimizer=optimizer, loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    optimizer.build(model.trainable_variables)  # else the first step is traced twice
     answers = np.zeros(lists, np.int32)
     model.fit(inputs, answers, batch_size=settings.batch, epochs=settings.epochs, verbose=0)
 
