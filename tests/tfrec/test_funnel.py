@@ -53,8 +53,12 @@ def test_ranking_puts_it_first(world_funnel: Funnel, answers):
 
 
 def test_ranking_reads_the_co_occurrence_that_recall_remembers(world_run: Run, world_funnel: Funnel):
-    features = world_funnel.signatures.slate.features
-    expected = neighbours(world_run.known("test").matrix(features.items - 1), features.neighbours)
+    features, matrix = (
+        world_funnel.signatures.slate.features,
+        world_run.known("test").matrix(len(world_run.items)),
+    )
+    discount = world_run.config.retrieval.user_discount
+    expected = neighbours(matrix, features.neighbours, user_discount=discount)
     for name, table in zip(("neighbour", "cosine"), expected, strict=True):
         np.testing.assert_array_equal(features.tables[name].numpy(), table)
 

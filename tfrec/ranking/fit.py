@@ -13,7 +13,6 @@ from tfrec.ranking.features import GROUPS, PairFeatures
 from tfrec.ranking.learner import Learner
 from tfrec.ranking.lists import TrainingLists
 from tfrec.ranking.ranker import Ranker
-from tfrec.retrieval.co_occurrence import neighbours
 from tfrec.retrieval.retriever import Retriever
 
 NEWEST = 0.1
@@ -38,8 +37,7 @@ def build_pair_features(
     if remembered and blend.neighbours == neighbours_kept:
         rows, cosines = blend.neighbour.numpy(), blend.cosine.numpy()
     else:
-        matrix = histories.matrix(items - 1 - content.added)
-        met = neighbours(matrix, neighbours_kept, shrinkage=blend.shrinkage)
+        met = blend.count(histories.matrix(items - 1 - content.added), neighbours_kept)
         rows, cosines = (np.pad(table, ((0, content.added), (0, 0))) for table in met)
     layer = PairFeatures(
         items,

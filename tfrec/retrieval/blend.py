@@ -9,7 +9,9 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from scipy.sparse import csr_matrix
 
+from tfrec.retrieval.co_occurrence import neighbours
 from tfrec.retrieval.content_space import ContentSpace
 
 DECAY = 0.8  # weight of an event relative to the next newer one
@@ -40,7 +42,7 @@ class Blend(keras.layers.Layer):
         content_dim: width of the content space.
         lexical_dim: width of the words' vectors, 0 = none.
         neighbours: co-occurring items kept for each item, 0 = none.
-        shrinkage: of the cosines, which are those of `tfrec.retrieval.co_occurrence`.
+        user_discount, shrinkage: of the cosines, which are those of `tfrec.retrieval.co_occurrence`.
     """
 
     def __init__(
@@ -51,11 +53,13 @@ class Blend(keras.layers.Layer):
         content_dim: int = 0,
         lexical_dim: int = 0,
         neighbours: int = 0,
+        user_discount: float = 0.0,
         shrinkage: float = 0.0,
         **kwargs: Any,
     ) -> None:
         super().__init__(**{**kwargs, "dtype": "float32"})
-        self.items, self.width, self.neighbours, self.shrinkage = items, width, neighbours, shrinkage
+        self.items, self.width = items, width
+        self.neighbours, self.user_discount, self.shrinkage = neighbours, user_discount, shrinkage
         self.content_dim, self.lexical_dim = content_dim, lexical_dim
         self.mean = self._table("mean", (width,))
         self.projection = self._table("projection", (width, content_dim))
@@ -97,8 +101,12 @@ class Blend(keras.layers.Layer):
             return lexical
         return np.concatenate([ContentSpace(self.mean.numpy(), self.projection.numpy())(vectors), lexical], 1)
 
+    def count(self, interactions: csr_matrix, kept: int) -> tuple[np.ndarray, np.ndarray]:
+        """The co-occurrence of items in binary histories `[users, items]`, as this layer counts it."""
+        return neighbours(interactions, kept, user_discount=self.user_discount, shrinkage=self.shrinkage)
+
     def set_neighbours(self, rows: np.ndarray, cosines: np.ndarray) -> None:
-        """What `tfrec.retrieval.co_occurrence.neighbours` gives, both `[items, neighbours]`."""
+        """What `count` gives, both `[items, neighbours]`."""
         self.neighbour.assign(rows)
         self.cosine.assign(cosines)
 
@@ -164,7 +172,7 @@ class Blend(keras.layers.Layer):
         )
 
     def get_config(self) -> dict[str, Any]:
-        names = ("items", "width", "content_dim", "lexical_dim", "neighbours", "shrinkage")
+        names = ("items", "width", "content_dim", "lexical_dim", "neighbours", "user_discount", "shrinkage")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 

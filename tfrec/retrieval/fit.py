@@ -19,7 +19,6 @@ from tfrec.data.splits import Targets
 from tfrec.data.user_side import NOTHING_MORE, UserSide
 from tfrec.retrieval.blend import Blend
 from tfrec.retrieval.candidate_tower import CandidateTower
-from tfrec.retrieval.co_occurrence import neighbours
 from tfrec.retrieval.content_embedding import ContentEmbedding
 from tfrec.retrieval.content_tower import ContentTower
 from tfrec.retrieval.query_tower import QueryTower
@@ -147,6 +146,7 @@ def _build_blend(content: ItemContent, config: RetrievalConfig) -> Blend:
         content_dim=dim,
         lexical_dim=lexical.shape[1],
         neighbours=config.neighbours,
+        user_discount=config.user_discount,
         shrinkage=config.shrinkage,
     )
     blend.learn_content(content.vectors, lexical)
@@ -158,7 +158,7 @@ def remember(model: TwoTower, histories: Histories) -> None:
     if model.query.user is not None:
         model.query.user.set_warm(np.append(False, histories.lengths > 0))
     matrix, blend = histories.matrix(model.candidate.items - 1), model.blend
-    blend.set_neighbours(*neighbours(matrix, blend.neighbours, shrinkage=blend.shrinkage))
+    blend.set_neighbours(*blend.count(matrix, blend.neighbours))
 
 
 def fit_retrieval(

@@ -53,6 +53,39 @@ def test_few_users_make_less_of_a_likeness(block, monkeypatch):
     assert (np.diff(cosines, axis=1) <= 0).all()
 
 
+@pytest.mark.parametrize("block", [5, 1024])
+@pytest.mark.parametrize(("discount", "shrinkage"), [(0.5, 0.0), (1.0, 0.0), (1.0, 3.0)])
+def test_users_of_many_items_count_less(block, discount, shrinkage, monkeypatch):
+    monkeypatch.setattr(co_occurrence, "BLOCK", block)
+    seen = (np.random.default_rng(2).random((40, 17)) < np.linspace(0.05, 0.6, 40)[:, None]).astype(
+        np.float32
+    )
+    seen[3] = 0  # a user without items
+    rows, cosines = neighbours(csr_matrix(seen), 16, user_discount=discount, shrinkage=shrinkage)
+    counted = seen * np.maximum(seen.sum(1, keepdims=True), 1) ** (-discount / 2)
+    together = seen.T @ seen
+    expected = dense_cosines(counted) * together / (together + shrinkage)
+    for item in range(17):
+        found = rows[item + 1] > 0
+        np.testing.assert_allclose(
+            cosines[item + 1][found], expected[item][rows[item + 1][found] - 1], atol=1e-6
+        )
+        assert found.sum() == np.count_nonzero(expected[item])
+
+
+def test_who_took_all_tells_little():
+    """A user of two items ties 0 to 1; one of all four items ties 0 to 1, 2 and 3, and one has 1 alone.
+
+    Of items 0 and 1 with discount 1: (1/2 + 1/4) / √((1/2 + 1/4)(1/2 + 1/4 + 1)); of 0 and 2: (1/4) / √(3/4 · 1/4).
+    """
+    seen = np.array([[1, 1, 0, 0], [1, 1, 1, 1], [0, 1, 0, 0]], np.float32)
+    rows, cosines = neighbours(csr_matrix(seen), 3, user_discount=1.0)
+    assert rows[1, 0] == 2
+    np.testing.assert_allclose(cosines[1], [0.75 / (0.75 * 1.75) ** 0.5, *[0.25 / (0.75 * 0.25) ** 0.5] * 2])
+    plain = neighbours(csr_matrix(seen), 3)[1][1]
+    np.testing.assert_allclose(plain, [2 / 6**0.5, 0.5**0.5, 0.5**0.5], atol=1e-6)
+
+
 def test_a_chance_meeting_falls_behind_a_habit():
     """Items 1 and 2 share their only user; items 0 and 3 share 4 of 6 users: 1 > 2/3, but 1 · 1/3 < 2/3 · 4/6."""
     seen = np.zeros((9, 4), np.float32)
