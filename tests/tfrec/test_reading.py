@@ -16,8 +16,9 @@ from tfrec import reading
 from tfrec.config import ConfigError
 from tfrec.data.dataset import Dataset
 from tfrec.evaluation.evaluate import evaluate
-from tfrec.export import export_run
+from tfrec.export import publish
 from tfrec.funnel import Funnel
+from tfrec.reranking import slate_fit
 from tfrec.reranking.draft import Draft, Relevance, Wishes
 from tfrec.reranking.slates import Slates
 from tfrec.run import Run
@@ -33,9 +34,11 @@ SETTINGS = (
 
 @pytest.fixture(scope="module")
 def run(world: Dataset, tiny_encoder_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    run = train(
-        world, tiny_config(tiny_encoder_folder, *SETTINGS), tmp_path_factory.mktemp("reading") / "run"
-    )
+    config, folder = tiny_config(tiny_encoder_folder, *SETTINGS), tmp_path_factory.mktemp("reading")
+    with pytest.MonkeyPatch.context() as patch:  # how good the slate model is, is asked elsewhere
+        patch.setattr(slate_fit, "FOLDS", 2)
+        patch.setattr(slate_fit, "EPOCHS", 2)
+        run = train(world, config, folder / "run")
     assert run.reader_gain is not None
     run.save_reader_gain(5.0)  # whatever so few lists said it is worth
     return run
@@ -64,8 +67,8 @@ def test_it_teaches_what_it_has_read(run, world):
 
 
 def test_it_reads_in_python_as_served(run, tmp_path):
-    funnel = Funnel.from_run(run)
-    folder = export_run(run, tmp_path / "models")
+    funnel = Funnel.from_run(run, timed=True)
+    folder = publish(funnel.signatures, run, tmp_path / "models")
     contract = json.loads((folder / "assets.extra" / "contract.json").read_text())
     assert contract["limits"]["read_pairs"] == PAIRS
     requests = inputs(funnel.signatures.inputs["recommend"], *REQUESTS)
@@ -103,11 +106,6 @@ def test_a_run_from_before_profile_and_free_text_were_read_reads_neither(run, tm
 def test_without_time_there_is_nothing_to_read(run, monkeypatch):
     monkeypatch.setattr(reading, "affordable_pairs", lambda *_: 1)  # one pair decides nothing
     assert reading.cross_reading(run, [run.items], timed=True) is None
-
-
-def test_it_is_judged_where_there_is_no_slate_model(world, tiny_encoder_folder, tmp_path):
-    config = tiny_config(tiny_encoder_folder, *SETTINGS, "reranking.slate_model=false")
-    assert train(world, config, tmp_path / "run").reader_gain is not None
 
 
 def test_a_language_model_is_needed():

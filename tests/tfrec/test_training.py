@@ -60,10 +60,10 @@ class Calls:
 
     def fit_ranking(self, recalled, content, config, side):
         self.earlier, self.ranked = recalled.earlier, recalled.known
-        return MagicMock(), None
+        return MagicMock(), "slates"
 
-    def fit_slate_model(self, *_):
-        return None
+    def fit_slate_model(self, recalled, ranker, slates, config, teacher):
+        self.taught = slates, teacher
 
     def catch_up(self, two_tower, known, config, *, seed, side, weight):
         self.caught_up = known
@@ -105,6 +105,20 @@ def test_with_known_epochs_nothing_is_validated(calls, past):
     assert fit(past, None, Config(), epochs=7).epochs == 7
     assert calls.valid is None
     assert calls.epochs == 7
+
+
+def test_the_slate_model_learns_from_what_the_teacher_says_of_its_slates(calls, past):
+    fit(past, None, Config(), teach=lambda slates: f"scores of {slates}")
+    assert calls.taught == ("slates", "scores of slates")
+    fit(past, None, Config())
+    assert calls.taught == ("slates", None)
+
+
+def test_a_teacher_is_judged_where_there_is_no_slate_model(calls, past):
+    calls.undo("_fit_slate_model")
+    judged: list[str] = []
+    assert fit(past, None, tiny_config(), teach=judged.append).slate_model is None
+    assert judged == ["slates"]
 
 
 def test_hidden_items_are_in_no_history(calls, past):
