@@ -26,6 +26,20 @@ pad_variable_length_inputs: true
 """
 
 
+LONGEST = (
+    "notebooks/test_quickstart.py",
+    "tfrec/test_reading.py",
+    "test_user_side.py",
+    "tfrec/test_worth.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files come first: of two processes none is left with one of them when the other has finished."""
+    longest = {Path(__file__).parent / name for name in LONGEST}
+    items.sort(key=lambda item: item.path not in longest)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """No test reads or fills the vector cache of whoever runs it."""
