@@ -23,10 +23,10 @@ from tests.moody_world import (
     moody_config,
     moody_dataset,
 )
-from tests.served_call import call, check_same
+from tests.served_call import call, check_same, save_signature
 from tfrec import cli
 from tfrec.evaluation.evaluate import evaluate
-from tfrec.export import export_run
+from tfrec.export import publish
 from tfrec.funnel import Funnel
 from tfrec.run import Run
 from tfrec.training import train
@@ -44,8 +44,8 @@ def funnel(run) -> Funnel:
 
 
 @pytest.fixture(scope="module")
-def models(run, tmp_path_factory) -> Path:
-    return export_run(run, tmp_path_factory.mktemp("models") / "recommender").parent
+def models(run, funnel, tmp_path_factory) -> Path:
+    return publish(funnel.signatures, run, tmp_path_factory.mktemp("models") / "recommender").parent
 
 
 @pytest.fixture(scope="module")
@@ -173,7 +173,7 @@ def test_the_hour_decides_where_time_is_known(tmp_path):
     settings = ("retrieval.time=true", "retrieval.encoder=lstm", "retrieval.interests=2", "ranking.epochs=1")
     config = moody_config(*settings)
     run = train(moody_dataset(tells="time"), config, tmp_path / "run")
-    funnel, served = Funnel.from_run(run), SavedModel(str(export_run(run, tmp_path / "models")))
+    funnel = Funnel.from_run(run)
     for mood in MOODS:
         for taste, user in NEWCOMERS.items():
             assert kinds(funnel.recommend(user, context={"time": moment(mood, EVENTS)})) == {(taste, mood)}
@@ -186,6 +186,7 @@ def test_the_hour_decides_where_time_is_known(tmp_path):
         expected = funnel.signatures.functions[signature](
             **{name: tf.constant(v) for name, v in rows.items()}
         )
+        served = SavedModel(str(save_signature(funnel.signatures, signature, tmp_path / signature)))
         check_same(call(served, signature, rows), expected)
 
 
