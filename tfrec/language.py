@@ -63,7 +63,8 @@ def learning_material(past: Histories, texts: Sequence[str], config: Config) -> 
     if config.tuning.learn_from == "companions":
         return find_companions(past, texts)
     earlier = past.head(past.lengths - held_out(past))
-    near, _ = neighbours(earlier.matrix(len(texts)), config.ranking.neighbours)
+    discount = config.retrieval.distance_discount
+    near, _ = neighbours(earlier, len(texts), config.ranking.neighbours, distance_discount=discount)
     rng = np.random.default_rng(config.seed)
     return find_text_lists(earlier, texts, near, most=config.ranking.lists, rng=rng)
 

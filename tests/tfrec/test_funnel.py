@@ -53,12 +53,9 @@ def test_ranking_puts_it_first(world_funnel: Funnel, answers):
 
 
 def test_ranking_reads_the_co_occurrence_that_recall_remembers(world_run: Run, world_funnel: Funnel):
-    features, matrix = (
-        world_funnel.signatures.slate.features,
-        world_run.known("test").matrix(len(world_run.items)),
-    )
-    discount = world_run.config.retrieval.user_discount
-    expected = neighbours(matrix, features.neighbours, user_discount=discount)
+    features, discount = world_funnel.signatures.slate.features, world_run.config.retrieval.distance_discount
+    known, items = world_run.known("test"), len(world_run.items)
+    expected = neighbours(known, items, features.neighbours, distance_discount=discount)
     for name, table in zip(("neighbour", "cosine"), expected, strict=True):
         np.testing.assert_array_equal(features.tables[name].numpy(), table)
 

@@ -36,12 +36,12 @@ class RetrievalConfig(Settings):
     neighbours: int = Field(
         100, ge=0, description="items that appear in the same histories, kept for each item; 0 = not used"
     )
-    user_discount: float = Field(
+    distance_discount: float = Field(
         0.5,
         ge=0,
         le=2,
-        description="how much less a user of many items says of two of them, there and in ranking: "
-        "one of n items counts n^-this",
+        description="how much less a history ties two items, there and in ranking, the further apart they stand: "
+        "d places count d^-this",
     )
     shrinkage: float = Field(
         0.0,

@@ -37,7 +37,7 @@ def build_pair_features(
     if remembered and blend.neighbours == neighbours_kept:
         rows, cosines = blend.neighbour.numpy(), blend.cosine.numpy()
     else:
-        met = blend.count(histories.matrix(items - 1 - content.added), neighbours_kept)
+        met = blend.count(histories, items - 1 - content.added, neighbours_kept)
         rows, cosines = (np.pad(table, ((0, content.added), (0, 0))) for table in met)
     layer = PairFeatures(
         items,

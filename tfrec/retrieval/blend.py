@@ -9,8 +9,8 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from scipy.sparse import csr_matrix
 
+from tfrec.data.histories import Histories
 from tfrec.retrieval.co_occurrence import neighbours
 from tfrec.retrieval.content_space import ContentSpace
 
@@ -29,7 +29,7 @@ class Blend(keras.layers.Layer):
         score = g_b ⟨q, c_i⟩ + g_t Σ_j w_j ⟨t_{h_j}, t_i⟩ / Σ_j w_j + g_c Σ_j w_j cos(h_j, i)
 
     with q, c_i of the two towers, t content vectors (language and other vectors in a `ContentSpace`, beside the words
-    of a `LexicalSpace`), cos the shrunken cosine of two items' users (item-kNN). An item without interactions has gains
+    of a `LexicalSpace`), cos the likeness by co-occurrence (item-kNN). An item without interactions has gains
     of its own, `k_b ⟨q, c_i⟩ + k_t Σ_j w_j ⟨t_{h_j}, t_i⟩ / Σ_j w_j + k_0`, and c_i is the mean of its `NEAREST` warm
     items by content, weighted by their squared likeness: what language says of a new item is read through the behaviour
     towards what resembles it.
@@ -42,7 +42,7 @@ class Blend(keras.layers.Layer):
         content_dim: width of the content space.
         lexical_dim: width of the words' vectors, 0 = none.
         neighbours: co-occurring items kept for each item, 0 = none.
-        user_discount, shrinkage: of the cosines, which are those of `tfrec.retrieval.co_occurrence`.
+        distance_discount, shrinkage: of the cosines, which are those of `tfrec.retrieval.co_occurrence`.
     """
 
     def __init__(
@@ -53,13 +53,13 @@ class Blend(keras.layers.Layer):
         content_dim: int = 0,
         lexical_dim: int = 0,
         neighbours: int = 0,
-        user_discount: float = 0.0,
+        distance_discount: float = 0.0,
         shrinkage: float = 0.0,
         **kwargs: Any,
     ) -> None:
         super().__init__(**{**kwargs, "dtype": "float32"})
         self.items, self.width = items, width
-        self.neighbours, self.user_discount, self.shrinkage = neighbours, user_discount, shrinkage
+        self.neighbours, self.distance_discount, self.shrinkage = neighbours, distance_discount, shrinkage
         self.content_dim, self.lexical_dim = content_dim, lexical_dim
         self.mean = self._table("mean", (width,))
         self.projection = self._table("projection", (width, content_dim))
@@ -101,9 +101,10 @@ class Blend(keras.layers.Layer):
             return lexical
         return np.concatenate([ContentSpace(self.mean.numpy(), self.projection.numpy())(vectors), lexical], 1)
 
-    def count(self, interactions: csr_matrix, kept: int) -> tuple[np.ndarray, np.ndarray]:
-        """The co-occurrence of items in binary histories `[users, items]`, as this layer counts it."""
-        return neighbours(interactions, kept, user_discount=self.user_discount, shrinkage=self.shrinkage)
+    def count(self, histories: Histories, items: int, kept: int) -> tuple[np.ndarray, np.ndarray]:
+        """The co-occurrence of items in histories, as this layer counts it; as `neighbours` gives it."""
+        settings = {"distance_discount": self.distance_discount, "shrinkage": self.shrinkage}
+        return neighbours(histories, items, kept, **settings)
 
     def set_neighbours(self, rows: np.ndarray, cosines: np.ndarray) -> None:
         """What `count` gives, both `[items, neighbours]`."""
@@ -172,7 +173,15 @@ class Blend(keras.layers.Layer):
         )
 
     def get_config(self) -> dict[str, Any]:
-        names = ("items", "width", "content_dim", "lexical_dim", "neighbours", "user_discount", "shrinkage")
+        names = (
+            "items",
+            "width",
+            "content_dim",
+            "lexical_dim",
+            "neighbours",
+            "distance_discount",
+            "shrinkage",
+        )
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 

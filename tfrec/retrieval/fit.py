@@ -146,7 +146,7 @@ def _build_blend(content: ItemContent, config: RetrievalConfig) -> Blend:
         content_dim=dim,
         lexical_dim=lexical.shape[1],
         neighbours=config.neighbours,
-        user_discount=config.user_discount,
+        distance_discount=config.distance_discount,
         shrinkage=config.shrinkage,
     )
     blend.learn_content(content.vectors, lexical)
@@ -157,8 +157,8 @@ def remember(model: TwoTower, histories: Histories) -> None:
     """Tells a model which items appear together in `histories`, and which users have one."""
     if model.query.user is not None:
         model.query.user.set_warm(np.append(False, histories.lengths > 0))
-    matrix, blend = histories.matrix(model.candidate.items - 1), model.blend
-    blend.set_neighbours(*blend.count(matrix, blend.neighbours))
+    blend = model.blend
+    blend.set_neighbours(*blend.count(histories, model.candidate.items - 1, blend.neighbours))
 
 
 def fit_retrieval(

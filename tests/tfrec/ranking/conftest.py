@@ -48,7 +48,7 @@ def retriever(full) -> Retriever:
     model = TwoTower(tower, QueryTower(LENGTH, blocks=1), blend=blend)
     rng = np.random.default_rng(2)
     blend.content.assign(np.abs(rng.normal(size=(ITEMS + 1, 3))))
-    blend.set_neighbours(*neighbours(full.matrix(ITEMS), 2))
+    blend.set_neighbours(*neighbours(full, ITEMS, 2))
     blend.set_gains([1.0, 0.5, 0.5], [1.0, 0.5, 0.0])
     model.set_counts(np.r_[0, full.counts(ITEMS)])
     tower.id_embedding.assign(tf.random.stateless_normal([ITEMS + 1, 8], [0, 1]))

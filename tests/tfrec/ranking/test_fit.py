@@ -27,11 +27,11 @@ def test_the_tables_are_those_of_the_catalogue(features, full, content, retrieve
 
 
 def test_chance_meetings_count_less_in_ranking_as_they_do_in_recall(full, content, retriever, monkeypatch):
-    counting = {"user_discount": 1.0, "shrinkage": 5.0}
+    counting = {"distance_discount": 1.0, "shrinkage": 5.0}
     for name, value in counting.items():
         monkeypatch.setattr(retriever.model.blend, name, value)
     layer = build_pair_features(full, content, retriever, neighbours_kept=3)
-    expected = neighbours(full.matrix(ITEMS), 3, **counting)
+    expected = neighbours(full, ITEMS, 3, **counting)
     for name, table in zip(("neighbour", "cosine"), expected, strict=True):
         np.testing.assert_array_equal(layer.tables[name].numpy(), table)
 

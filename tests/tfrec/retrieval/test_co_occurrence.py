@@ -1,110 +1,118 @@
-"""Nearest items against the dense matrix of cosines."""
+"""Nearest items against sums over all pairs of events."""
+
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from scipy.sparse import csr_matrix
 
+from tfrec.data.histories import Histories
 from tfrec.retrieval import co_occurrence
 from tfrec.retrieval.co_occurrence import neighbours
 
-
-def dense_cosines(seen: np.ndarray) -> np.ndarray:
-    """Between the columns of a binary matrix; 0 with itself and where a column is empty."""
-    norms = np.linalg.norm(seen, axis=0)
-    cosines = seen.T @ seen / np.maximum(np.outer(norms, norms), 1e-9)
-    np.fill_diagonal(cosines, 0)
-    return cosines
+ITEMS = 17
 
 
-@pytest.mark.parametrize("k", [1, 4, 50])
-@pytest.mark.parametrize("block", [5, 1024])
-def test_the_nearest_by_cosine(k, block, monkeypatch):
-    monkeypatch.setattr(co_occurrence, "BLOCK", block)
-    seen = (np.random.default_rng(0).random((40, 17)) < 0.15).astype(np.float32)
-    seen[:, 3] = 0  # an item that nobody has met
-    rows, cosines = neighbours(csr_matrix(seen), k)
-    expected = dense_cosines(seen)
-    assert rows.shape == cosines.shape == (18, k)
+def histories_of(*users: Sequence[int]) -> Histories:
+    flat = np.concatenate([np.asarray(items, np.int32) for items in users])
+    return Histories(flat, np.cumsum([0, *map(len, users)]), np.zeros(len(flat)))
+
+
+def walks(seed: int, *, repeats: bool = False) -> Histories:
+    """40 users of 0 to 15 items of which one, 3, is nobody's."""
+    rng = np.random.default_rng(seed)
+    known = np.delete(np.arange(ITEMS), 3)
+    return histories_of(*(rng.choice(known, rng.integers(16), replace=repeats) for _ in range(40)))
+
+
+def dense(histories: Histories, discount: float, reach: int = 100) -> np.ndarray:
+    """Σ d^-discount of every two events of a user, by item, without a diagonal."""
+    sums = np.zeros((ITEMS, ITEMS))
+    for user in range(len(histories)):
+        items = histories.of(user)
+        for one in range(len(items)):
+            for other in range(len(items)):
+                if 0 < abs(one - other) <= reach:
+                    sums[items[one], items[other]] += abs(one - other) ** -discount
+    np.fill_diagonal(sums, 0)
+    return sums
+
+
+def check_lines(rows: np.ndarray, cosines: np.ndarray, expected: np.ndarray, k: int) -> None:
+    """Each line holds the k best of its item, best first, and nothing where nothing is above 0."""
+    assert rows.shape == cosines.shape == (ITEMS + 1, k)
     assert not rows[0].any()
-    for item in range(17):
-        kept = min(k, 17)
-        np.testing.assert_allclose(cosines[item + 1, :kept], np.sort(expected[item])[::-1][:kept], atol=1e-6)
+    for item, likeness in enumerate(expected):
+        kept = min(k, ITEMS)
+        np.testing.assert_allclose(cosines[item + 1, :kept], np.sort(likeness)[::-1][:kept], atol=1e-6)
         found = rows[item + 1] > 0
-        assert len(set(rows[item + 1][found])) == found.sum()
-        np.testing.assert_allclose(
-            expected[item][rows[item + 1][found] - 1], cosines[item + 1][found], atol=1e-6
-        )
+        assert len(set(rows[item + 1][found])) == found.sum() == min(kept, np.count_nonzero(likeness))
+        np.testing.assert_allclose(likeness[rows[item + 1][found] - 1], cosines[item + 1][found], atol=1e-6)
         assert not cosines[item + 1][~found].any()
 
 
-@pytest.mark.parametrize("block", [5, 1024])
-def test_few_users_make_less_of_a_likeness(block, monkeypatch):
+@pytest.mark.parametrize("k", [1, 4, 50])
+@pytest.mark.parametrize(("block", "at_once"), [(5, 7), (1024, 4_000_000)])
+@pytest.mark.parametrize("discount", [0.0, 0.5])
+def test_the_nearest_by_cosine(k, block, at_once, discount, monkeypatch):
     monkeypatch.setattr(co_occurrence, "BLOCK", block)
-    seen = (np.random.default_rng(1).random((40, 17)) < 0.2).astype(np.float32)
-    rows, cosines = neighbours(csr_matrix(seen), 16, shrinkage=3.0)
-    together = seen.T @ seen
-    expected = dense_cosines(seen) * together / (together + 3.0)
-    for item in range(17):
-        found = rows[item + 1] > 0
-        np.testing.assert_allclose(
-            cosines[item + 1][found], expected[item][rows[item + 1][found] - 1], atol=1e-6
-        )
-        assert found.sum() == np.count_nonzero(expected[item])
-    assert (np.diff(cosines, axis=1) <= 0).all()
+    monkeypatch.setattr(co_occurrence, "AT_ONCE", at_once)
+    histories = walks(0)
+    norms = np.sqrt(np.maximum(histories.counts(ITEMS), 1))
+    expected = dense(histories, discount) / np.outer(norms, norms)
+    check_lines(*neighbours(histories, ITEMS, k, distance_discount=discount), expected, k)
 
 
-@pytest.mark.parametrize("block", [5, 1024])
-@pytest.mark.parametrize(("discount", "shrinkage"), [(0.5, 0.0), (1.0, 0.0), (1.0, 3.0)])
-def test_users_of_many_items_count_less(block, discount, shrinkage, monkeypatch):
-    monkeypatch.setattr(co_occurrence, "BLOCK", block)
-    seen = (np.random.default_rng(2).random((40, 17)) < np.linspace(0.05, 0.6, 40)[:, None]).astype(
-        np.float32
-    )
-    seen[3] = 0  # a user without items
-    rows, cosines = neighbours(csr_matrix(seen), 16, user_discount=discount, shrinkage=shrinkage)
-    counted = seen * np.maximum(seen.sum(1, keepdims=True), 1) ** (-discount / 2)
-    together = seen.T @ seen
-    expected = dense_cosines(counted) * together / (together + shrinkage)
-    for item in range(17):
-        found = rows[item + 1] > 0
-        np.testing.assert_allclose(
-            cosines[item + 1][found], expected[item][rows[item + 1][found] - 1], atol=1e-6
-        )
-        assert found.sum() == np.count_nonzero(expected[item])
+def test_without_a_discount_it_is_the_cosine_of_users():
+    histories = walks(1)
+    seen = histories.matrix(ITEMS).toarray()
+    norms = np.maximum(np.linalg.norm(seen, axis=0), 1)
+    expected = seen.T @ seen / np.outer(norms, norms)
+    np.fill_diagonal(expected, 0)
+    check_lines(*neighbours(histories, ITEMS, 16), expected, 16)
 
 
-def test_who_took_all_tells_little():
-    """A user of two items ties 0 to 1; one of all four items ties 0 to 1, 2 and 3, and one has 1 alone.
+def test_repeats_count_as_often_as_they_come():
+    histories = walks(2, repeats=True)
+    norms = np.sqrt(np.maximum(histories.counts(ITEMS), 1))
+    expected = dense(histories, 0.5) / np.outer(norms, norms)
+    check_lines(*neighbours(histories, ITEMS, 16, distance_discount=0.5), expected, 16)
 
-    Of items 0 and 1 with discount 1: (1/2 + 1/4) / √((1/2 + 1/4)(1/2 + 1/4 + 1)); of 0 and 2: (1/4) / √(3/4 · 1/4).
-    """
-    seen = np.array([[1, 1, 0, 0], [1, 1, 1, 1], [0, 1, 0, 0]], np.float32)
-    rows, cosines = neighbours(csr_matrix(seen), 3, user_discount=1.0)
-    assert rows[1, 0] == 2
-    np.testing.assert_allclose(cosines[1], [0.75 / (0.75 * 1.75) ** 0.5, *[0.25 / (0.75 * 0.25) ** 0.5] * 2])
-    plain = neighbours(csr_matrix(seen), 3)[1][1]
-    np.testing.assert_allclose(plain, [2 / 6**0.5, 0.5**0.5, 0.5**0.5], atol=1e-6)
+
+def test_what_is_further_apart_than_the_reach_is_not_tied(monkeypatch):
+    monkeypatch.setattr(co_occurrence, "REACH", 2)
+    histories = walks(3)
+    norms = np.sqrt(np.maximum(histories.counts(ITEMS), 1))
+    expected = dense(histories, 0.5, reach=2) / np.outer(norms, norms)
+    check_lines(*neighbours(histories, ITEMS, 16, distance_discount=0.5), expected, 16)
+
+
+def test_who_took_all_ties_neighbours_most():
+    """0 1 2 3 in a row, and 3 once more: cos(0, d) = d^-½ for d of 1 and 2, 3^-½ / √2 for item 3."""
+    rows, cosines = neighbours(histories_of([0, 1, 2, 3], [3]), 4, 3, distance_discount=0.5)
+    assert rows[1].tolist() == [2, 3, 4]
+    np.testing.assert_allclose(cosines[1], [1, 2**-0.5, 3**-0.5 / 2**0.5], rtol=1e-6)
+
+
+@pytest.mark.parametrize("discount", [0.0, 0.5])
+def test_few_users_make_less_of_a_likeness(discount):
+    histories = walks(4)
+    users = dense(histories, 0.0)
+    norms = np.sqrt(np.maximum(histories.counts(ITEMS), 1))
+    expected = dense(histories, discount) / np.outer(norms, norms) * users / (users + 3.0)
+    found = neighbours(histories, ITEMS, 16, distance_discount=discount, shrinkage=3.0)
+    check_lines(*found, expected, 16)
 
 
 def test_a_chance_meeting_falls_behind_a_habit():
     """Items 1 and 2 share their only user; items 0 and 3 share 4 of 6 users: 1 > 2/3, but 1 · 1/3 < 2/3 · 4/6."""
-    seen = np.zeros((9, 4), np.float32)
-    seen[0, [0, 1, 2]] = 1  # the first of the users of item 0
-    seen[1:5, [0, 3]] = 1
-    seen[5, 0], seen[6:8, 3] = 1, 1
-    plain, shrunken = (neighbours(csr_matrix(seen), 1, shrinkage=shrinkage) for shrinkage in (0.0, 2.0))
+    histories = histories_of([0, 1, 2], *[[0, 3]] * 4, [0], [3], [3])
+    plain, shrunken = (neighbours(histories, 4, 1, shrinkage=shrinkage) for shrinkage in (0.0, 2.0))
     np.testing.assert_allclose(plain[1][[1, 2]], [[4 / 6], [1.0]], atol=1e-6)
     np.testing.assert_allclose(shrunken[1][[1, 2]], [[4 / 6 * 4 / 6], [1 / 3]], atol=1e-6)
 
 
-def test_by_hand():
-    """Items 0 and 1 share one of two and one user: 1 / sqrt(2 · 1)."""
-    rows, cosines = neighbours(csr_matrix(np.array([[1, 1, 0], [1, 0, 0]], np.float32)), 2)
-    assert rows.tolist() == [[0, 0], [2, 0], [1, 0], [0, 0]]
-    np.testing.assert_allclose(cosines[:, 0], [0, 2**-0.5, 2**-0.5, 0])
-
-
-def test_one_item():
-    rows, cosines = neighbours(csr_matrix(np.ones((3, 1), np.float32)), 2)
+@pytest.mark.parametrize("users", [[[0], [0], [0]], [[]]])
+def test_where_nothing_meets_there_are_no_neighbours(users):
+    rows, cosines = neighbours(histories_of(*users), 1, 2, distance_discount=0.5)
     assert not rows.any()
     assert not cosines.any()
