@@ -59,6 +59,8 @@ class ByRow:
 
 def test_the_cross_encoder_of_a_run_reads_the_first_candidates(world_run: Run, monkeypatch):
     monkeypatch.setattr(benchmark, "cross_reading", lambda *_: LanguageReading(ByRow(), 100.0, 3))
+    monkeypatch.setattr(benchmark, "fit_slate_model", lambda *_, **__: None)
+    monkeypatch.setattr(benchmark, "diversity_curve", lambda *_: [])
     row = measure(world_run, "valid", 30, None)["ways"]["cross-encoder"]
     slates = target_slates(world_run, "valid", n=world_run.config.reranking.slate)
     slates = slates.take(np.sort(np.random.default_rng(0).permutation(len(slates))[:30]))
