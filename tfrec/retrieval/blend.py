@@ -53,7 +53,7 @@ class Blend(keras.layers.Layer):
         content_dim: int = 0,
         lexical_dim: int = 0,
         neighbours: int = 0,
-        distance_discount: float = 0.0,
+        distance_discount: float = 0.5,
         shrinkage: float = 0.0,
         **kwargs: Any,
     ) -> None:

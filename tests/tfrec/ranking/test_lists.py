@@ -100,8 +100,8 @@ def test_random_candidates_are_others(retriever, features, full, moments, random
     served = lists.of_recall()
     assert plain.of_recall() is plain
     assert {*served.inputs} == {*plain.inputs}
-    for name, values in plain.inputs.items():
-        np.testing.assert_array_equal(served.inputs[name], values)
+    for name, values in plain.inputs.items():  # sums of longer lists may end in another bit
+        np.testing.assert_allclose(served.inputs[name], values, rtol=1e-6, atol=1e-6)
     np.testing.assert_array_equal(served.labels, plain.labels)
 
 
