@@ -34,7 +34,9 @@ def shop() -> Dataset:
 
 
 def settings_of(*settings: str) -> Config:
-    return tiny_config("none", "ranking.epochs=30", "ranking.patience=30", *settings)
+    """Distance within a history tells here who buys and who looks: without it worth alone decides."""
+    plain = ("ranking.epochs=30", "ranking.patience=30", "retrieval.distance_discount=0")
+    return tiny_config("none", *plain, *settings)
 
 
 @pytest.fixture(scope="module")
