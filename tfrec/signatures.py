@@ -40,6 +40,7 @@ from tfrec.schema import Schema
 from tfrec.signature_inputs import ASKED, FEEDBACK, Defaults, Specs, input_defaults, input_specs
 from tfrec.slate import Slate, SlateMaker, where_present
 from tfrec.text.encoder import TextEncoder
+from tfrec.traced_functions import TracedFunctions
 
 Outputs = dict[str, tf.Tensor]
 
@@ -142,7 +143,7 @@ class Signatures:
     @cached_property
     def functions(self) -> Mapping[str, Any]:
         """Each signature as a `tf.function` of named inputs, traced for `inputs` when it is asked for."""
-        return Traced(self)
+        return TracedFunctions(self, self.inputs)
 
     @property
     def concrete_functions(self) -> dict[str, Any]:
@@ -283,25 +284,6 @@ class Signatures:
         table = self.slate.features.tables["category"].value
         rows = tf.concat([request.seen, self.read.item_rows(exclude)], 1)
         return Filters(rows, Categories(wanted, asked, table))
-
-
-class Traced(dict[str, Any]):
-    """Signatures by name as `tf.function`s, each traced for its inputs when it is first asked for: all take several
-    times as long as `recommend`, which is the only one that `tfrec.funnel` asks for.
-
-    Args:
-        signatures: whose methods they are.
-    """
-
-    def __init__(self, signatures: Signatures) -> None:
-        super().__init__()
-        self._signatures = signatures
-
-    def __missing__(self, name: str) -> Any:
-        function = tf.function(getattr(self._signatures, name), autograph=False)
-        function.get_concrete_function(**self._signatures.inputs[name])
-        self[name] = function
-        return function
 
 
 def _nobody(user_id: tf.Tensor) -> tf.Tensor:
